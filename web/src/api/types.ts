@@ -1,0 +1,200 @@
+// The JSON contract of Tidemark's HTTP API (base path /api/v1). The Go handlers in query/api answer in exactly these
+// shapes; a Go test holds the OpenAPI document against the handlers.
+//
+// Conventions
+// - Times in requests: `from`, `to` are RFC 3339, Unix milliseconds, or relative (`now`, `now-15m`). Default: the last 15 minutes.
+// - Times in answers: Unix milliseconds (number), unless the name ends in _ns (string of Unix nanoseconds: exact).
+// - Durations: nanoseconds (number), names end in _ns. Rates: per second. Ratios: 0..1.
+// - Ids: lower-case hex.
+// - Lists are never null. Missing numbers are null, never NaN.
+// - Errors: RFC 9457 application/problem+json (Problem).
+// - Every answer over time carries `range`; time series are columns aligned with `range`: index i is from_ms + i*step_ms.
+
+export interface Problem { type: string; title: string; status: number; detail?: string; field?: string; request_id: string }
+
+export interface Range {
+  from_ms: number; to_ms: number     // aligned to the step
+  step_ms: number                    // width of one point
+  resolution: '10s' | '1m' | '1h' | 'raw' // the rollup that was read
+  now_ms: number                     // server clock when answered
+  complete_to_ms: number             // points from here on are still filling
+}
+
+// GET /status
+export interface Status {
+  version: string; now_ms: number; started_ms: number
+  has_data: boolean                  // any span, log or metric stored (besides Tidemark's own)
+  first_span_ms: number | null
+  otlp_grpc: string; otlp_http: string // as a client on this machine would use: "127.0.0.1:4317", "http://127.0.0.1:4318"
+  role: 'all' | 'ingest' | 'query'
+  store: { ready: boolean; embedded: boolean; version: string; error: string | null }
+  retention_days: Record<string, number>
+  environments: string[]
+}
+
+export interface Red {               // over the whole range
+  calls: number; rate: number; errors: number; error_ratio: number
+  p50_ns: number | null; p95_ns: number | null; p99_ns: number | null; max_ns: number | null
+}
+
+// GET /services?from&to&env&q
+export interface ServicesAnswer { range: Range; services: ServiceRow[] }
+export interface ServiceRow extends Red {
+  service: string; envs: string[]; versions: string[] /* newest first */; instances: number
+  language: string                   // telemetry.sdk.language: go, nodejs, java, python, dotnet, … or ''
+  sparkline: { rate: (number | null)[]; error_ratio: (number | null)[]; p95_ns: (number | null)[] } // ~40 points over the range
+  last_seen_ms: number
+  previous: Red | null               // the same span of time just before: for words such as "2.3x slower"
+}
+
+// GET /services/{service}?from&to&env   (404 Problem when never seen)
+export interface ServiceAnswer {
+  range: Range; service: string; envs: string[]; language: string
+  total: Red; previous: Red | null
+  instances: InstanceRow[]; versions: VersionRow[]
+  resource: Record<string, string>   // attributes of the newest resource
+}
+export interface InstanceRow extends Red { instance: string; version: string; env: string; first_seen_ms: number; last_seen_ms: number }
+export interface VersionRow extends Red { version: string; env: string; first_seen_ms: number; last_seen_ms: number }
+
+// GET /services/{service}/operations?from&to&env&kind=entry|all   (kind=entry: server, consumer, root-like)
+export interface OperationsAnswer { range: Range; operations: OperationRow[]; folded: boolean /* "(other)" present */ }
+export interface OperationRow extends Red { name: string; kind: SpanKind; time_share: number /* of the service's summed duration, 0..1 */; sparkline: (number | null)[] /* rate */ }
+export type SpanKind = 'unspecified' | 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+
+// GET /services/{service}/dependencies?from&to&env
+export interface DependenciesAnswer { range: Range; callers: EdgeRow[]; callees: EdgeRow[] }
+export type NodeKind = 'service' | 'database' | 'messaging' | 'external'
+export interface EdgeRow extends Red { source: string; target: string; target_kind: NodeKind; target_system: string; time_share: number }
+
+// GET /services/{service}/errors?from&to&env
+export interface ErrorsAnswer { range: Range; groups: ErrorGroup[]; truncated: boolean }
+export interface ErrorGroup { type: string; message: string; operation: string; count: number; first_seen_ms: number; last_seen_ms: number; trace_id: string; span_id: string }
+
+// GET /red?from&to&service&operation&kind&env&version&instance&by=none|service|operation|version|instance&step
+// Series of one selection. `service` empty: all services together (or one series each with by=service, at most 50 by calls).
+export interface RedAnswer { range: Range; series: RedSeries[] }
+export interface RedSeries {
+  key: string                        // value of `by`, '' when by=none
+  rate: (number | null)[]; error_ratio: (number | null)[]
+  p50_ns: (number | null)[]; p95_ns: (number | null)[]; p99_ns: (number | null)[]
+  total: Red
+}
+
+// GET /heatmap?from&to&service&operation&kind&env&version
+export interface HeatmapAnswer {
+  range: Range
+  bounds_ns: number[]                // n+1 ascending edges of n latency rows
+  cells: number[]                    // counts, column-major: cells[x*n + y]; x over time
+  p50_ns: (number | null)[]; p95_ns: (number | null)[]; p99_ns: (number | null)[]
+}
+
+// GET /map?from&to&env&focus&depth
+export interface MapAnswer { range: Range; nodes: MapNode[]; edges: EdgeRow[]; fresh_to_ms: number; sampled: boolean }
+export interface MapNode extends Red { id: string; name: string; kind: NodeKind; system: string }
+
+// ---- traces. q is the search language (see GET /traces/fields): terms joined by space (and), OR, -negation, ( ).
+//   service:checkout name:"GET /x" kind:server status:error duration>500ms trace:HEX env:prod version:1.2 instance:pod-1
+//   root:true  http.response.status_code>=500  url.path:/a/*  region:eu  has:db.statement  -status:error  "free text in the span name"
+// GET /traces?q&from&to&limit=50&cursor&sort=newest|slowest
+export interface TracesAnswer { range: Range; spans: SpanHit[]; next_cursor: string | null; scanned_to_ms: number; partial: boolean }
+export interface SpanHit {           // the best matching span of a trace, one per trace; trace_* describe the whole
+  trace_id: string; span_id: string; ts_ns: string; duration_ns: number
+  service: string; name: string; kind: SpanKind; status: SpanStatus; status_message: string
+  root_service: string; root_name: string; trace_start_ns: string; trace_duration_ns: number; trace_spans: number; trace_errors: number
+  matched_spans: number
+  attributes: Record<string, string> // a few telling ones: http.route, http.response.status_code, db.query.text …
+}
+export type SpanStatus = 'unset' | 'ok' | 'error'
+// GET /traces/heatmap?q&from&to  → HeatmapAnswer of matching spans (raw; may be sampled: `sampled`)
+export interface TraceHeatmapAnswer extends HeatmapAnswer { errors: number[] /* per column */; sampled: boolean }
+// GET /traces/facets?q&from&to
+export interface FacetsAnswer { facets: Facet[]; sampled: boolean; total: number }
+export interface Facet { key: string; values: { value: string; count: number }[] }
+// GET /traces/compare?q&from&to&sel_from&sel_to&min_ns&max_ns : what is over-represented inside the selection against the rest
+export interface CompareAnswer { selected: number; baseline: number; rows: { key: string; value: string; selected_share: number; baseline_share: number; score: number }[] }
+
+// GET /traces/{trace_id}   (404 Problem)
+export interface TraceAnswer {
+  trace_id: string; start_ns: string; end_ns: string; spans: Span[]; services: string[]
+  truncated: boolean                 // more than 20,000 spans: the first by time
+  resources: Record<string, Record<string, string>> // by fingerprint
+  now_ms: number
+}
+export interface Span {
+  span_id: string; parent_span_id: string /* '' for a root */; ts_ns: string; duration_ns: number
+  service: string; name: string; kind: SpanKind; status: SpanStatus; status_message: string; scope: string; resource: string
+  attributes: Attr[]; events: SpanEvent[]; links: SpanLink[]; dropped: { attributes: number; events: number; links: number }
+}
+export interface Attr { key: string; value: string; type: 'string' | 'bool' | 'int' | 'double' | 'json' | 'bytes' }
+export interface SpanEvent { ts_ns: string; name: string; attributes: Record<string, unknown> }
+export interface SpanLink { trace_id: string; span_id: string; attributes: Record<string, unknown> }
+// GET /spans/usual?service&name&kind&duration_ns&env → where this duration stands among its kind in the last 24 h
+export interface UsualAnswer { count: number; percentile: number | null; p50_ns: number | null; p95_ns: number | null; p99_ns: number | null }
+
+// ---- logs. q as above with severity>=warn, service:, trace:, body text ("free words" match the body)
+// GET /logs?q&from&to&limit=100&cursor&order=newest|oldest
+export interface LogsAnswer { range: Range; logs: LogRecord[]; next_cursor: string | null; scanned_to_ms: number; partial: boolean }
+export interface LogRecord {
+  id: string; ts_ns: string; observed_ts_ns: string; service: string; severity: number; severity_text: string; body: string; event_name: string
+  trace_id: string; span_id: string; scope: string; attributes: Attr[]; resource: Record<string, string>
+}
+// GET /logs/histogram?q&from&to
+export interface LogHistogramAnswer { range: Range; series: { severity: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'unset'; counts: number[] }[]; sampled: boolean }
+// GET /logs/facets?q&from&to → FacetsAnswer
+
+// ---- search help
+// GET /fields?signal=traces|logs|metrics&q=prefix            keys
+export interface FieldsAnswer { fields: { key: string; kind: 'builtin' | 'attribute' | 'resource'; operators: string[]; description: string }[] }
+// GET /fields/values?signal&key&q=prefix&from&to             values
+export interface FieldValuesAnswer { values: { value: string; count: number | null }[]; more: boolean }
+
+// ---- metrics
+// GET /metrics?q&service&from&to
+export interface MetricsAnswer { metrics: MetricInfo[]; more: boolean }
+export interface MetricInfo {
+  name: string; type: 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary'; unit: string; description: string
+  temporality: '' | 'delta' | 'cumulative'; monotonic: boolean; series: number; services: string[]; labels: string[]; last_seen_ms: number
+}
+// GET /metrics/chart?name&from&to&agg=auto|avg|sum|min|max|rate|p50|p90|p95|p99|count&by=label,label&filter=k:v (repeatable)&limit=20
+export interface MetricChartAnswer { range: Range; unit: string; agg: string; series: { labels: Record<string, string>; values: (number | null)[] }[]; more: number /* series not shown */ }
+
+// ---- settings and state
+// GET /settings/retention ; PUT the same shape (days per signal) → RetentionAnswer
+export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h'; days: number; min_days: number; max_days: number; description: string }[] }
+// GET /storage
+export interface StorageAnswer { tables: { table: string; signal: string; rows: number; bytes: number; oldest_ms: number | null; newest_ms: number | null }[]; disk_free_bytes: number | null; disk_total_bytes: number | null }
+// GET /ingest   (404 when this process has no ingest role)
+export interface IngestAnswer {
+  now_ms: number
+  signals: { signal: 'traces' | 'logs' | 'metrics'; accepted: number; per_second: number; bytes_per_second: number; rejected: number; refused: number; ack_p50_ms: number | null; ack_p99_ms: number | null }[]
+  services: { service: string; signal: string; per_second: number }[]
+  problems: { kind: 'rejected' | 'refused' | 'truncated' | 'folded'; signal: string; reason: string; count: number; last_ms: number; example: string }[]
+  spool: { batches: number; bytes: number; max_bytes: number; oldest_ms: number | null; quarantined: number }
+  in_flight_bytes: number; in_flight_max_bytes: number
+  flushes: { count: number; rows: number; p50_ms: number | null; p99_ms: number | null }
+  lag_ms: { p50: number | null; p99: number | null } // span end → stored
+  engine: { restarts: number; rss_bytes: number | null } | null
+}
+
+// ---- live: websocket GET /live, JSON text frames
+// client → server
+export type LiveRequest =
+  | { op: 'subscribe'; id: string; query: LiveQuery; from: string /* relative or ms */; resume_ms?: number /* complete_to_ms already held */ }
+  | { op: 'unsubscribe'; id: string }
+  | { op: 'pause' } | { op: 'resume' }
+export type LiveQuery =
+  | { kind: 'red'; service?: string; operation?: string; span_kind?: string; env?: string; by?: string; version?: string; instance?: string }
+  | { kind: 'heatmap'; service?: string; operation?: string; env?: string }
+  | { kind: 'services'; env?: string; window_ms: number }
+  | { kind: 'metric'; name: string; agg?: string; by?: string; filter?: string[] }
+  | { kind: 'logs'; q?: string }     // newest records, tail
+  | { kind: 'map'; env?: string; window_ms: number }
+  | { kind: 'status' }               // has_data and ingest rates; every 2 s
+// server → client
+export type LiveFrame =
+  // `snapshot` answers a subscribe with the full answer of the matching GET; `update` has the same shape but its range
+  // covers only the steps that may have changed: replace those columns. services/map/status updates are whole.
+  | { op: 'snapshot' | 'update'; id: string; seq: number; data: unknown; sent_ms: number; data_ms: number /* newest data seen, server clock */; skipped: number /* frames skipped because this viewer was slow */ }
+  | { op: 'error'; id: string; problem: Problem }
+  | { op: 'hello'; now_ms: number; tick_ms: number; session: string }
