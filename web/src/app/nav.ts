@@ -1,0 +1,20 @@
+// The rail's entries: one list, so that a later page is one line here.
+import { Activity, Boxes, ChartLine, type LucideIcon, Network, ScrollText, Settings, Waypoints } from "lucide-react";
+
+export interface NavEntry {
+  to: `/${string}`;
+  label: string;
+  icon: LucideIcon;
+  /** The letter after "g". */
+  key: string;
+}
+
+export const NAV: readonly NavEntry[] = [
+  { to: "/services", label: "Services", icon: Boxes, key: "s" },
+  { to: "/map", label: "Map", icon: Network, key: "m" },
+  { to: "/traces", label: "Traces", icon: Waypoints, key: "t" },
+  { to: "/logs", label: "Logs", icon: ScrollText, key: "l" },
+  { to: "/metrics", label: "Metrics", icon: ChartLine, key: "c" },
+  { to: "/ingest", label: "Ingest", icon: Activity, key: "i" },
+  { to: "/settings", label: "Settings", icon: Settings, key: "," },
+];

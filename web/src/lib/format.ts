@@ -1,0 +1,133 @@
+// Numbers as people read them: three significant digits and a unit in a
+// separate part, so that views can set the unit in a lighter tone.
+
+export interface Parts {
+  value: string;
+  unit: string;
+}
+
+/**
+ * What a number measures. Durations name the unit they are given in, "ratio" is
+ * 0…1 shown as percent, "rate" is per second. Any other string is printed as is.
+ */
+export type Unit =
+  | "ns" | "us" | "ms" | "s"
+  | "rate" | "ratio" | "percent" | "count" | "bytes" | "bytes/s"
+  | (string & {});
+
+const NONE: Parts = { value: "–", unit: "" };
+
+/** Three significant digits, no exponent, no trailing zeros: 0.00123, 1.5, 142, 1234 (rounded to an integer). */
+export function sig3(n: number): string {
+  if (n === 0) return "0";
+  const abs = Math.abs(n);
+  if (abs >= 100) return String(Math.round(n));
+  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(abs))));
+  const text = n.toFixed(digits);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") || "0" : text;
+}
+
+const SI: readonly (readonly [number, string])[] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+const IEC: readonly (readonly [number, string])[] = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
+
+// 999.6 k would round to "1000 k": the step up happens at the rounded value.
+function scaled(n: number, steps: readonly (readonly [number, string])[], base: string): Parts {
+  const abs = Math.abs(n);
+  for (const [size, name] of steps) if (abs >= size * 0.9995) return { value: sig3(n / size), unit: name };
+  return { value: sig3(n), unit: base };
+}
+
+const TO_NS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+
+function duration(ns: number): Parts {
+  const abs = Math.abs(ns);
+  if (abs < 999.5) return { value: sig3(ns), unit: "ns" };
+  if (abs < 999.5e3) return { value: sig3(ns / 1e3), unit: "µs" };
+  if (abs < 999.5e6) return { value: sig3(ns / 1e6), unit: "ms" };
+  const s = ns / 1e9;
+  if (Math.abs(s) < 119.5) return { value: sig3(s), unit: "s" };
+  if (Math.abs(s) < 2 * 3600) return { value: sig3(s / 60), unit: "min" };
+  if (Math.abs(s) < 2 * 86400) return { value: sig3(s / 3600), unit: "h" };
+  return { value: sig3(s / 86400), unit: "d" };
+}
+
+/** A number and its unit, apart. null, undefined and NaN become an en dash. */
+export function parts(n: number | null | undefined, unit: Unit = "count"): Parts {
+  if (n == null || !Number.isFinite(n)) return NONE;
+  const ns = TO_NS[unit];
+  if (ns !== undefined) return n === 0 ? { value: "0", unit: unit === "us" ? "µs" : unit } : duration(n * ns);
+  switch (unit) {
+    case "ratio":
+      return percent(n * 100);
+    case "percent":
+      return percent(n);
+    case "count":
+      return scaled(n, SI, "");
+    case "rate": {
+      const p = scaled(n, SI, "");
+      return { value: p.value, unit: p.unit + "/s" };
+    }
+    case "bytes":
+      return scaled(n, IEC, "B");
+    case "bytes/s": {
+      const p = scaled(n, IEC, "B");
+      return { value: p.value, unit: p.unit + "/s" };
+    }
+    default: {
+      const p = scaled(n, SI, "");
+      return { value: p.value, unit: p.unit ? `${p.unit} ${unit}`.trim() : unit };
+    }
+  }
+}
+
+// Below a hundredth of a percent digits stop meaning anything to a reader.
+function percent(n: number): Parts {
+  if (n !== 0 && Math.abs(n) < 0.01) return { value: n < 0 ? ">-0.01" : "<0.01", unit: "%" };
+  return { value: sig3(n), unit: "%" };
+}
+
+/** One string, value and unit joined by a narrow no-break space: "142 ms". */
+export function format(n: number | null | undefined, unit: Unit = "count"): string {
+  const p = parts(n, unit);
+  return p.unit ? `${p.value}\u202f${p.unit}` : p.value;
+}
+
+/** An OTel/UCUM unit ("By", "s", "{request}", "1") as one of ours. */
+export function unitFromUCUM(ucum: string): Unit {
+  switch (ucum) {
+    case "By": return "bytes";
+    case "By/s": return "bytes/s";
+    case "s": case "ms": case "us": case "ns": return ucum;
+    case "%": return "percent";
+    case "1": case "": return "count";
+  }
+  const annotation = /^\{(.+)\}$/.exec(ucum);
+  return annotation ? "count" : ucum;
+}
+
+/** Whole numbers with thin separators: 1 234 567. */
+export function integer(n: number): string {
+  return Math.round(n).toString().replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+}
+
+/** How long ago, for freshness: "0.8 s ago", "3 min ago". */
+export function ago(ms: number): string {
+  const s = Math.max(0, ms) / 1000;
+  if (s < 10) return `${s.toFixed(1)}\u202fs ago`;
+  if (s < 120) return `${Math.round(s)}\u202fs ago`;
+  if (s < 7200) return `${Math.round(s / 60)}\u202fmin ago`;
+  if (s < 172800) return `${Math.round(s / 3600)}\u202fh ago`;
+  return `${Math.round(s / 86400)}\u202fd ago`;
+}
+
+/** A chart step in words: 10 → "10 s", 300 → "5 min". Seconds in. */
+export function stepName(seconds: number): string {
+  if (seconds < 60) return `${sig3(seconds)}\u202fs`;
+  if (seconds < 3600) return `${sig3(seconds / 60)}\u202fmin`;
+  if (seconds < 86400) return `${sig3(seconds / 3600)}\u202fh`;
+  return `${sig3(seconds / 86400)}\u202fd`;
+}
+
+export function plural(n: number, one: string, many = one + "s"): string {
+  return `${integer(n)} ${n === 1 ? one : many}`;
+}

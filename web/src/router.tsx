@@ -1,0 +1,37 @@
+// Every page's route in one list. A page keeps its route beside it in
+// pages/NAME/route.ts and is loaded when first visited.
+import { createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { rootRoute } from "@/app/root";
+import { parseSearch, stringifySearch } from "@/app/search";
+import { ingestRoute } from "@/pages/ingest/route";
+import { mapRoute } from "@/pages/map/route";
+import { serviceRoute } from "@/pages/service/route";
+import { servicesRoute } from "@/pages/services/route";
+import { settingsRoute } from "@/pages/settings/route";
+import { SkeletonRows } from "@/ui/States";
+
+const indexRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/services", search, replace: true });
+  },
+});
+
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, ingestRoute, settingsRoute]);
+
+export const router = createRouter({
+  routeTree,
+  parseSearch,
+  stringifySearch,
+  defaultPreload: "intent",
+  defaultPendingComponent: SkeletonRows,
+  defaultPendingMs: 150,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
