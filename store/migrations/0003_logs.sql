@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS {{table "logs"}}
     `attr.value`    Array(String) CODEC(ZSTD(1)),
     `attr.type`     Array(UInt8)  CODEC(ZSTD(1)),
     dropped_attributes UInt32 CODEC(ZSTD(1)),
-    items Array(String) ALIAS arrayMap((k, v) -> concat(k, '=', v), `attr.key`, `attr.value`),
-    INDEX items_text arrayMap((k, v) -> concat(k, '=', v), `attr.key`, `attr.value`) TYPE text(tokenizer = 'array'),
+    item_hashes     Array(UInt64) ALIAS arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`),
+    INDEX item_hashes_bloom arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`) TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX body_text lower(body) TYPE text(tokenizer = 'splitByNonAlpha'),
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )

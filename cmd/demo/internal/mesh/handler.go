@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -39,7 +41,11 @@ func Fail(status int, format string, args ...any) *Error {
 // answered as JSON; an error is recorded on the span, logged once and answered
 // with its status, 500 for one that is not an Error.
 func (i *Instance) Handle(pattern string, handle func(r *http.Request) (any, error)) {
+	route := pattern[strings.Index(pattern, "/"):]
 	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		// otelhttp names the span by the pattern but starts it before the route
+		// is known, and leaves the attribute out.
+		trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(route))
 		answer, err := handle(r)
 		if err != nil {
 			i.answerError(w, r, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/XSAM/otelsql"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	sqlitedriver "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/telemetry"
 )
@@ -39,7 +39,7 @@ func Plain(dir, name string) (*sql.DB, error) {
 // Open opens the database file name.db in dir on behalf of a service.
 func Open(ctx context.Context, p *telemetry.Providers, dir, name string) (*sql.DB, error) {
 	attributes := otelsql.WithAttributes(semconv.DBSystemNameSQLite, semconv.DBNamespace(name))
-	connector, err := otelsql.WrapDriver(&sqlitedriver.Driver{},
+	db, err := otelsql.Open("sqlite", dsn(dir, name),
 		otelsql.WithTracerProvider(p.Traces),
 		otelsql.WithMeterProvider(p.Metrics),
 		attributes,
@@ -48,11 +48,10 @@ func Open(ctx context.Context, p *telemetry.Providers, dir, name string) (*sql.D
 		otelsql.WithSpanOptions(otelsql.SpanOptions{
 			OmitConnResetSession: true, OmitConnPrepare: true, OmitRows: true, OmitConnectorConnect: true,
 			DisableErrSkip: true,
-		})).(driver.DriverContext).OpenConnector(dsn(dir, name))
+		}))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, err)
 	}
-	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
 	if err := db.PingContext(ctx); err != nil {

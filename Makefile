@@ -1,0 +1,63 @@
+# The commands a person needs: build, run, demo, test. `make help` lists them.
+SHELL       := /bin/bash
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO_SOURCES  := $(shell find . -name '*.go' -not -path './web/node_modules/*' -not -name '*_test.go') $(shell find store -name '*.sql') go.mod go.sum
+WEB_SOURCES := $(shell find web/src web/public web/index.html -type f 2>/dev/null) $(wildcard web/*.ts web/*.mjs web/package.json web/package-lock.json)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+export CGO_ENABLED ?= 0
+
+.PHONY: help build run demo test test-go test-race test-web test-e2e bench crash lint clean tools
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
+
+build: bin/tidemark bin/tidemark-demo bin/lib/.installed ## everything into bin/
+
+tools:
+	@./scripts/tools.sh
+
+bin/lib/.installed: scripts/engine-lib.sh $(wildcard store/engine/lib/*.json) | tools
+	@./scripts/engine-lib.sh bin/lib
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json | tools
+	@echo "web: installing packages"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: $(WEB_SOURCES) web/node_modules/.installed
+	@echo "web: building"
+	@cd web && npm run --silent build
+	@touch $@
+
+bin/tidemark: $(GO_SOURCES) web/dist/index.html | tools
+	@echo "go: building tidemark"
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/tidemark
+
+bin/tidemark-demo: $(GO_SOURCES) | tools
+	@echo "go: building the demo"
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/demo
+
+run: bin/tidemark bin/lib/.installed ## build and start on the embedded ClickHouse
+	@exec bin/tidemark $(ARGS)
+
+demo: build ## the same with a small instrumented shop beside it
+	@./scripts/demo.sh $(ARGS)
+
+test: build web/node_modules/.installed ## install what the tests need and pass them all
+	@./scripts/test.sh
+
+test-go: bin/lib/.installed ## Go tests with the real engine
+	@./scripts/test.sh go
+test-race: bin/lib/.installed ## Go tests under the race detector
+	@./scripts/test.sh race
+test-web: web/node_modules/.installed ## the browser application's unit tests
+	@./scripts/test.sh web
+test-e2e: build web/node_modules/.installed ## journeys in a real browser
+	@./scripts/test.sh e2e
+
+lint: ## gofmt, vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@go vet ./...
+
+clean: ## remove what was built, not the data
+	rm -rf bin web/dist/* web/node_modules

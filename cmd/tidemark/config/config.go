@@ -1,0 +1,186 @@
+// Package config is Tidemark's configuration: every setting is a command-line flag, an environment variable
+// (TIDEMARK_ and the flag's name in capitals with underscores) and a key of the same name in the YAML file given
+// with --config; the command line wins over the environment, which wins over the file. Parse returns a Config that
+// has been validated as a whole, so that nothing after start has to doubt it.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v4"
+	"github.com/peterbourgon/ff/v4/ffyaml"
+)
+
+// Role says which half of the product a process runs.
+type Role string
+
+// The roles. All is the default: both halves in one process.
+const (
+	All    Role = "all"
+	Ingest Role = "ingest"
+	Query  Role = "query"
+)
+
+// Writes and Reads report which halves the role includes.
+func (r Role) Writes() bool { return r != Query }
+func (r Role) Reads() bool  { return r != Ingest }
+
+// EnvPrefix precedes every environment variable.
+const EnvPrefix = "TIDEMARK"
+
+// Config is everything a process can be told at start.
+type Config struct {
+	Role Role
+
+	DataDir       string
+	HTTPAddr      string
+	OTLPGRPCAddr  string
+	OTLPHTTPAddr  string
+	ClickHouseDSN string
+	Cluster       string
+
+	EngineLib         string
+	EngineMemoryRatio float64
+
+	LogLevel      string
+	LogFormat     string
+	SelfTelemetry bool
+	AllowOpen     bool
+	AllowOrigins  string
+	StopTimeout   time.Duration
+
+	Limits Limits
+}
+
+// Parse reads args (without the program's name), the environment and the file. It returns flag.ErrHelp after
+// printing the flags to usage.
+func Parse(role Role, args []string, usage io.Writer) (Config, error) {
+	c := Config{Role: role}
+	fs := c.flags()
+	fs.SetOutput(usage)
+	err := ff.Parse(fs, args,
+		ff.WithEnvVarPrefix(EnvPrefix),
+		ff.WithConfigFileFlag("config"),
+		ff.WithConfigFileParser(ffyaml.Parse))
+	switch {
+	case errors.Is(err, ff.ErrHelp), errors.Is(err, flag.ErrHelp):
+		return c, flag.ErrHelp
+	case err != nil:
+		return c, err
+	case fs.NArg() > 0:
+		return c, fmt.Errorf("unexpected argument %q: see tidemark help", fs.Arg(0))
+	}
+	return c, c.validate()
+}
+
+// Flags lists every flag with its default and meaning, for documentation and for tests of deployment files.
+func Flags() []*flag.Flag {
+	var all []*flag.Flag
+	new(Config).flags().VisitAll(func(f *flag.Flag) { all = append(all, f) })
+	return all
+}
+
+// EnvName is the environment variable of a flag.
+func EnvName(flagName string) string {
+	return EnvPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flagName))
+}
+
+func (c *Config) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("tidemark", flag.ContinueOnError)
+	fs.StringVar(&c.DataDir, "data-dir", "./tidemark-data", "directory of the embedded store, the spool and the generated secrets")
+	fs.StringVar(&c.HTTPAddr, "http-addr", "127.0.0.1:8080", "address of the web application and its API; port 0 picks a free one")
+	fs.StringVar(&c.OTLPGRPCAddr, "otlp-grpc-addr", "127.0.0.1:4317", "address for OTLP over gRPC")
+	fs.StringVar(&c.OTLPHTTPAddr, "otlp-http-addr", "127.0.0.1:4318", "address for OTLP over HTTP")
+	fs.StringVar(&c.ClickHouseDSN, "clickhouse-dsn", "", "ClickHouse to use, as tcp://HOST:PORT?username=…&password=…&database=…; empty starts the embedded one")
+	fs.StringVar(&c.Cluster, "clickhouse-cluster", "", "name of the ClickHouse cluster to spread tables over; empty for a single server")
+	fs.String("config", "", "YAML file with any of these settings")
+	fs.StringVar(&c.EngineLib, "engine-lib", "", "the engine library; empty looks for lib/libchdb beside the program")
+	fs.Float64Var(&c.EngineMemoryRatio, "engine-memory-ratio", 0.5, "part of the machine's memory that the embedded engine may use, 0.05 to 0.95")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+	fs.BoolVar(&c.SelfTelemetry, "self-telemetry", true, "send Tidemark's own traces, metrics and logs to itself")
+	fs.BoolVar(&c.AllowOpen, "allow-open", false, "listen on addresses other than loopback although nobody has to log in")
+	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
+	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
+	c.Limits.flags(fs)
+	return fs
+}
+
+func (c *Config) validate() error {
+	for _, a := range []struct {
+		flag, addr string
+		used       bool
+	}{{"http-addr", c.HTTPAddr, true}, {"otlp-grpc-addr", c.OTLPGRPCAddr, c.Role.Writes()}, {"otlp-http-addr", c.OTLPHTTPAddr, c.Role.Writes()}} {
+		if !a.used {
+			continue
+		}
+		if err := c.checkAddr(a.flag, a.addr); err != nil {
+			return err
+		}
+	}
+	if c.Role != All && c.ClickHouseDSN == "" {
+		return fmt.Errorf("tidemark %s needs --clickhouse-dsn: the embedded store serves one process only", c.Role)
+	}
+	if c.EngineMemoryRatio < 0.05 || c.EngineMemoryRatio > 0.95 {
+		return fmt.Errorf("--engine-memory-ratio is %v: it must lie between 0.05 and 0.95", c.EngineMemoryRatio)
+	}
+	if !oneOf(c.LogLevel, "debug", "info", "warn", "error") {
+		return fmt.Errorf("--log-level is %q: use debug, info, warn or error", c.LogLevel)
+	}
+	if !oneOf(c.LogFormat, "text", "json") {
+		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
+	}
+	return c.Limits.validate()
+}
+
+// checkAddr refuses addresses that cannot be parsed, and those that others can reach unless that is asked for:
+// there is no login yet, so an open port would show everything to everyone.
+func (c *Config) checkAddr(name, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("--%s is %q: use HOST:PORT, for instance 127.0.0.1:8080", name, addr)
+	}
+	if c.AllowOpen || host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--%s is %q, which other machines can reach, and nobody has to log in: use 127.0.0.1, or put a proxy "+
+			"that authenticates in front and start with --allow-open", name, addr)
+	}
+	return nil
+}
+
+// Origins is AllowOrigins as a list.
+func (c *Config) Origins() []string {
+	var out []string
+	for _, o := range strings.Split(c.AllowOrigins, ",") {
+		if o = strings.TrimSpace(o); o != "" {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// DefaultDataDir is the data directory when nothing else is said: the environment's, else ./tidemark-data.
+func DefaultDataDir() string {
+	if d := os.Getenv(EnvName("data-dir")); d != "" {
+		return d
+	}
+	return "./tidemark-data"
+}
+
+func oneOf(s string, allowed ...string) bool {
+	for _, a := range allowed {
+		if s == a {
+			return true
+		}
+	}
+	return false
+}
