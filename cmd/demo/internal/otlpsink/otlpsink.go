@@ -57,7 +57,13 @@ type Sink struct {
 // Start listens on a free loopback port until the test ends.
 func Start(t testing.TB) *Sink {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return StartAt(t, "127.0.0.1:0")
+}
+
+// StartAt listens on an address until the test ends.
+func StartAt(t testing.TB, address string) *Sink {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

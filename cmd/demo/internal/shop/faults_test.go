@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"context"
 	"iter"
 	"maps"
 	"net/http"
@@ -194,20 +193,4 @@ func TestFaultsFlippedQuicklyEndAsWanted(t *testing.T) {
 		running := b.Instances(recommendation)
 		return len(running) == 2 && running[0].Version == slowRelease && running[1].Version == slowRelease
 	})
-}
-
-func TestStopWithoutEndpointIsQuick(t *testing.T) {
-	b := startShop(t)
-	b.order()
-	b.link.Close() // the endpoint is gone for good
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	start := time.Now()
-	system := b.Shop
-	b.Shop = nil
-	_ = system.Stop(ctx) // what it could not deliver is lost, as it must be
-	http.DefaultClient.CloseIdleConnections()
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("stopping took %v", took)
-	}
 }

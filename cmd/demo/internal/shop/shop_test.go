@@ -19,18 +19,7 @@ import (
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/telemetry"
 )
 
-func TestMain(m *testing.M) {
-	const exporters = "go.opentelemetry.io/otel/exporters/otlp/"
-	goleak.VerifyTestMain(m,
-		// The SDK's exporters go on trying for their own timeout after a
-		// shutdown that gave up: TestStopWithoutEndpointIsQuick leaves such ones.
-		goleak.IgnoreAnyFunction(exporters+"otlptrace/otlptracegrpc.(*client).UploadTraces"),
-		goleak.IgnoreAnyFunction(exporters+"otlptrace/otlptracegrpc.(*client).exportContext.func1"),
-		goleak.IgnoreAnyFunction(exporters+"otlplog/otlploggrpc.(*client).UploadLogs"),
-		goleak.IgnoreAnyFunction(exporters+"otlplog/otlploggrpc.(*client).exportContext.func1"),
-		goleak.IgnoreAnyFunction(exporters+"otlpmetric/otlpmetricgrpc.(*client).UploadMetrics"),
-		goleak.IgnoreAnyFunction(exporters+"otlpmetric/otlpmetricgrpc.(*client).exportContext.func1"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench is a running shop whose telemetry is kept.
 type bench struct {
