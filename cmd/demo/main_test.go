@@ -184,6 +184,15 @@ func TestDurationEndsTheRun(t *testing.T) {
 	}
 }
 
+func TestInterruptedBeforeReady(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs lineBuffer
+	if code := run(ctx, []string{"--control-addr", "127.0.0.1:0"}, &out, &errs); code != 0 || errs.String() != "" {
+		t.Errorf("exit code %d, stderr: %s", code, errs.String())
+	}
+}
+
 func TestFaultCommands(t *testing.T) {
 	sink := otlpsink.Start(t)
 	p := startProgram(t, "--otlp-endpoint", sink.Address, "--rate", "0")

@@ -51,7 +51,7 @@ func (s *settings) define(f *flag.FlagSet) {
 	f.StringVar(&s.dataDir, "data-dir", "", "`directory` for the shop's SQLite files, made anew at each start (default: a temporary one)")
 	f.Float64Var(&s.rate, "rate", 8, "entry requests a second, averaged over a day; 0 for no load")
 	f.DurationVar(&s.day, "day", 20*time.Minute, "how long a day of the load's rhythm takes")
-	f.DurationVar(&s.duration, "duration", 0, "stop after this time (default: run until interrupted)")
+	f.DurationVar(&s.duration, "duration", 0, "stop this long after the start (default: run until interrupted)")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of the products, the customers and their moods")
 	f.DurationVar(&s.batchTimeout, "batch-timeout", 500*time.Millisecond, "longest wait of a span or log record before export")
 	f.DurationVar(&s.metricInterval, "metric-interval", 5*time.Second, "time between two exports of metrics")
@@ -94,12 +94,11 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	} else if err := os.MkdirAll(set.dataDir, 0o755); err != nil {
 		return fmt.Errorf("make the directory for the databases: %w", err)
 	}
-	if set.duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, set.duration)
-		defer cancel()
+	err = set.run(ctx, stdout, stderr)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // interrupted before the shop was ready
 	}
-	return set.run(ctx, stdout, stderr)
+	return err
 }
 
 // run starts telemetry, shop, control page and load in this order, and stops
@@ -146,6 +145,11 @@ func (s *settings) run(ctx context.Context, stdout, stderr io.Writer) (err error
 	go page.Serve(listener) // returns when closed
 
 	fmt.Fprintf(stdout, "ready control=http://%s/ otlp=%s pid=%d\n", listener.Addr(), link.Endpoint, os.Getpid())
+	if s.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.duration)
+		defer cancel()
+	}
 	go link.Watch(ctx, func(connected bool) { sayLink(stdout, link.Endpoint, connected) })
 	if link.WaitConnected(ctx) == nil && s.rate > 0 {
 		customers.Run(ctx)

@@ -40,7 +40,6 @@ func newInstance(m *Mesh, id telemetry.Identity, providers *telemetry.Providers)
 	inst := &Instance{Identity: id, Providers: providers, mesh: m, host: id.Service, mux: http.NewServeMux()}
 	if providers != nil {
 		inst.client = newClient(providers)
-		inst.OnStop(func(context.Context) error { inst.client.CloseIdleConnections(); return nil })
 	}
 	return inst
 }
@@ -94,8 +93,12 @@ func (i *Instance) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	var err error
-	if shutErr := i.server.Shutdown(ctx); shutErr != nil {
-		err = fmt.Errorf("drain service %s: %w", i.Service, errors.Join(shutErr, i.server.Close()))
+	if i.server.Shutdown(ctx) != nil {
+		err = i.server.Close() // whoever still waits for an answer gets none
+	}
+	if i.client != nil {
+		// A connection without a request would hold up the drain of its server.
+		i.client.CloseIdleConnections()
 	}
 	for _, fn := range slices.Backward(i.drains) {
 		err = errors.Join(err, fn(ctx))

@@ -154,5 +154,6 @@ func (m *Mesh) Stop(ctx context.Context) error {
 	return err
 }
 
-// drainTimeout bounds how long one instance may finish its open requests.
-const drainTimeout = 3 * time.Second
+// drainTimeout bounds how long one instance may finish its open requests. It is
+// above the 5 s after which net/http gives up connections that never carried one.
+const drainTimeout = 6 * time.Second
