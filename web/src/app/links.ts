@@ -17,11 +17,23 @@ export function around(atMs: number, stepMs: number, steps = 3): { from: string;
   return { from: String(Math.round(atMs - half)), to: String(Math.round(atMs + half)) };
 }
 
-/** For TanStack's Link and navigate: the traces page with a search. */
-export function tracesSearch(q: string, range?: { from: string; to: string }): { to: "/traces"; search: object } {
-  return { to: "/traces", search: { q: q || undefined, ...range } };
+/** Spread into Link or given to navigate; its route lives in another folder, so the types are left open. */
+export interface PageTarget {
+  to: never;
+  search: never;
 }
 
-export function logsSearch(q: string, range?: { from: string; to: string }): { to: "/logs"; search: object } {
-  return { to: "/logs", search: { q: q || undefined, ...range } };
+/** For TanStack's Link and navigate: the traces page with a search. */
+export function tracesSearch(q: string, range?: { from: string; to: string }): PageTarget {
+  return { to: "/traces", search: { q: q || undefined, ...range } } as unknown as PageTarget;
+}
+
+export function logsSearch(q: string, range?: { from: string; to: string }): PageTarget {
+  return { to: "/logs", search: { q: q || undefined, ...range } } as unknown as PageTarget;
+}
+
+/** A duration as the search language reads it: 1234567 → "1.23ms". */
+export function durationText(ns: number): string {
+  const [size, unit] = ns >= 1e9 ? [1e9, "s"] : ns >= 1e6 ? [1e6, "ms"] : ns >= 1e3 ? [1e3, "us"] : [1, "ns"];
+  return `${Number((ns / size).toPrecision(3))}${unit}`;
 }

@@ -1,0 +1,100 @@
+import { useMemo } from "react";
+import { useNavigate } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { useLive } from "@/api/live";
+import { heatmapQuery, redQuery } from "@/api/queries";
+import type { HeatmapAnswer, RedAnswer, VersionRow } from "@/api/types";
+import { around, durationText, query, tracesSearch } from "@/app/links";
+import { useScope } from "@/app/range";
+import { Heatmap } from "@/charts/Heatmap";
+import type { Marker } from "@/charts/model";
+import { TimeChart } from "@/charts/TimeChart";
+import { mergeHeatmap, mergeRed } from "@/lib/columns";
+import { Failed, Skeleton } from "@/ui/States";
+import { serviceRoute } from "./route";
+import css from "./Page.module.css";
+
+interface Props {
+  service: string;
+  /** The service and what it is narrowed to, as a trace search. */
+  filter: string;
+  versions: readonly VersionRow[];
+}
+
+/** Requests, errors and latency, live. Each leads to the traces behind it. */
+export function Charts({ service, filter, versions }: Props) {
+  return (
+    <>
+      <RequestsAndErrors service={service} filter={filter} versions={versions} />
+      <Latency service={service} filter={filter} />
+    </>
+  );
+}
+
+function useSelection(service: string) {
+  const { operation, version, instance } = serviceRoute.useSearch();
+  return { service, operation, version, instance };
+}
+
+function RequestsAndErrors({ service, filter, versions }: Props) {
+  const scope = useScope();
+  const navigate = useNavigate();
+  const selection = useSelection(service);
+  const q = useQuery({ ...redQuery(scope, selection), refetchInterval: false });
+  const live = useLive<RedAnswer>({ kind: "red", env: scope.env, ...selection }, { from: scope.range.from, enabled: scope.live, merge: mergeRed });
+  const data = live.data ?? q.data;
+  const markers = useMemo(() => deploys(versions, data), [versions, data]);
+  if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} still="The tables below are asked for separately." /> : <ChartSkeletons />;
+  const s = data.series[0];
+  const open = (more: string) => (at: number, step: number) => void navigate(tracesSearch(query(filter, more), around(at, step)));
+  const common = { range: data.range, markers, height: 150, freshAt: live.freshAt, legend: false };
+  return (
+    <div className={css.row}>
+      <TimeChart {...common} title="Requests" unit="rate" onPoint={open("")} series={[{ key: "rate", label: "Requests", values: s?.rate ?? [], color: "var(--accent)", fill: true }]} />
+      <TimeChart {...common} title="Errors" unit="ratio" onPoint={open("status:error")} series={[{ key: "errors", label: "Errors", values: s?.error_ratio ?? [], color: "var(--bad)", fill: true }]} />
+    </div>
+  );
+}
+
+/** A version first seen inside the range is a deploy; the first one ever is not. */
+function deploys(versions: readonly VersionRow[], data: RedAnswer | undefined): Marker[] {
+  if (!data || versions.length < 2) return [];
+  const oldest = Math.min(...versions.map((v) => v.first_seen_ms));
+  return versions
+    .filter((v) => v.version && v.first_seen_ms > oldest && v.first_seen_ms > data.range.from_ms + data.range.step_ms)
+    .map((v) => ({ at: v.first_seen_ms, label: v.version, kind: "deploy" }));
+}
+
+function Latency({ service, filter }: { service: string; filter: string }) {
+  const scope = useScope();
+  const navigate = useNavigate();
+  const { operation, version } = useSelection(service);
+  const q = useQuery({ ...heatmapQuery(scope, { service, operation, version }), refetchInterval: scope.live && version ? 5_000 : false });
+  // A version's heatmap has no live stream; it is asked for again instead.
+  const live = useLive<HeatmapAnswer>({ kind: "heatmap", service, operation, env: scope.env }, { from: scope.range.from, enabled: scope.live && !version, merge: mergeHeatmap });
+  const data = live.data ?? q.data;
+  if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} /> : <Skeleton height={280} />;
+  return (
+    <Heatmap
+      title="Latency"
+      data={data}
+      height={220}
+      freshAt={live.freshAt}
+      note="drag a rectangle to see its traces"
+      onSelect={(s) =>
+        void navigate(
+          tracesSearch(query(filter, `duration>=${durationText(s.minNs)}`, `duration<=${durationText(s.maxNs)}`), { from: String(s.fromMs), to: String(s.toMs) }),
+        )
+      }
+    />
+  );
+}
+
+function ChartSkeletons() {
+  return (
+    <div className={css.row}>
+      <Skeleton height={210} />
+      <Skeleton height={210} />
+    </div>
+  );
+}

@@ -1,0 +1,66 @@
+import { Link } from "@tanstack/react-router";
+import type { ServiceRow } from "@/api/types";
+import { Sparkline } from "@/charts/Sparkline";
+import { severity, stateOf } from "@/lib/state";
+import { Num } from "@/ui/Num";
+import { LanguageMark, ServiceDot } from "@/ui/Service";
+import { redColumns } from "@/ui/redColumns";
+import type { Column } from "@/ui/Table";
+import css from "./columns.module.css";
+
+const rowState = (r: ServiceRow) => stateOf(r, r.previous);
+
+// The unusual come first; among equals the busier.
+const byState = (r: ServiceRow) => severity(rowState(r)) * 1e12 + Math.min(r.calls, 1e11);
+
+const [rate, ...rest] = redColumns<ServiceRow>();
+
+export const columns: Column<ServiceRow>[] = [
+  {
+    id: "service",
+    label: "Service",
+    width: "minmax(150px, 2.2fr)",
+    sort: (r) => r.service,
+    first: "asc",
+    render: (r) => (
+      <Link to="/services/$service" params={{ service: r.service }} className={css.name}>
+        <ServiceDot name={r.service} />
+        <span className={css.text}>{r.service}</span>
+        <LanguageMark language={r.language} />
+      </Link>
+    ),
+  },
+  { id: "state", label: "State", width: "minmax(120px, 1.8fr)", sort: byState, secondary: true, render: (r) => <StateWords row={r} /> },
+  rate!,
+  {
+    id: "spark",
+    label: "",
+    width: "124px",
+    secondary: true,
+    render: (r) => <Sparkline values={r.sparkline.rate} width={116} height={24} label={`Requests of ${r.service} over the range`} color="var(--muted)" />,
+  },
+  ...rest,
+  { id: "instances", label: "Instances", width: "74px", align: "right", sort: (r) => r.instances, secondary: true, render: (r) => <Num value={r.instances} tone={r.instances ? undefined : "faint"} /> },
+  {
+    id: "version",
+    label: "Version",
+    width: "minmax(70px, 110px)",
+    sort: (r) => r.versions[0],
+    secondary: true,
+    render: (r) => (
+      <span className={css.version} title={r.versions.join(", ")}>
+        {r.versions[0] || "–"}
+        {r.versions.length > 1 && <span className={css.more}> +{r.versions.length - 1}</span>}
+      </span>
+    ),
+  },
+];
+
+function StateWords({ row }: { row: ServiceRow }) {
+  const s = rowState(row);
+  return s.words ? (
+    <span className={css.state} data-tone={s.tone} title={s.words}>
+      {s.words}
+    </span>
+  ) : null;
+}
