@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/control"
@@ -192,7 +193,7 @@ func (s *settings) state(link *telemetry.Link, system *shop.Shop, customers *loa
 	for n := range curvePoints {
 		state.Curve = append(state.Curve, rhythm.At(float64(n)/(curvePoints-1)))
 	}
-	for _, name := range system.Services() {
+	for _, name := range slices.Backward(system.Services()) { // callers first
 		service := control.Service{Name: name, Instances: []control.Instance{}}
 		for _, inst := range system.Instances(name) {
 			service.External = inst.External()

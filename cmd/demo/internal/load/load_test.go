@@ -29,8 +29,8 @@ func TestRhythmAveragesToItsMeanAndNeverStops(t *testing.T) {
 	if start := r.Rate(0); start < 5 || start > 12 {
 		t.Errorf("the demo starts at %.1f requests/s, want near the mean", start)
 	}
-	if night, evening := r.Clock(14*r.Day/24), r.Clock(0); night > 0.01 && night < 0.99 || evening < 0.4 || evening > 0.43 {
-		t.Errorf("clock is %.3f at the start and %.3f fourteen hours later", evening, night)
+	if morning, midnight := r.Clock(0), r.Clock(15*r.Day/24); morning != 9.0/24 || midnight > 0.001 && midnight < 0.999 {
+		t.Errorf("clock is %.3f at the start and %.3f fifteen hours later", morning, midnight)
 	}
 }
 

@@ -6,15 +6,15 @@ import (
 )
 
 // Rhythm is the shape of a day of visitors, pressed into a shorter time: quiet
-// nights, a busy noon and a busier evening.
+// nights and busy afternoons.
 type Rhythm struct {
 	Mean float64       // entry requests a second, averaged over a day
 	Day  time.Duration // how long a "day" takes
 }
 
 // dawn is the time of day at which the demo starts, as a share of the day:
-// ten in the morning, when traffic is near its mean and rising.
-const dawn = 10.0 / 24
+// nine in the morning, when traffic is near its mean and rising.
+const dawn = 9.0 / 24
 
 // Clock tells the time of the pressed day after the demo ran for so long, as a
 // share of the day in [0, 1): 0 is midnight.
@@ -29,8 +29,8 @@ func (r Rhythm) Rate(elapsed time.Duration) float64 { return r.At(r.Clock(elapse
 
 // At is the rate at a time of the pressed day, given as Clock tells it.
 func (r Rhythm) At(clock float64) float64 {
-	day := 2 * math.Pi * clock
-	// Lowest at four in the morning; the second wave makes the noon dip.
-	const low = 2 * math.Pi * 4 / 24
-	return r.Mean * (1 - 0.6*math.Cos(day-low) + 0.2*math.Sin(2*day-low))
+	// Lowest at four in the morning; the second wave makes two humps of the day,
+	// after lunch and in the evening.
+	sinceLow := 2 * math.Pi * (clock - 4.0/24)
+	return r.Mean * (1 - 0.65*math.Cos(sinceLow) - 0.2*math.Cos(2*sinceLow))
 }
