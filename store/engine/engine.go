@@ -66,8 +66,7 @@ func set[T comparable](field *T, value T) {
 type Engine struct {
 	o        Options
 	password string
-	tcp      int
-	http     int
+	port     int
 	config   string
 	done     chan struct{} // closed when the supervisor has ended
 
@@ -99,7 +98,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if e.config, err = writeConfig(o.Dir, password, o); err != nil {
 		return nil, err
 	}
-	if e.tcp, e.http, err = freePorts(); err != nil {
+	if e.port, err = freePort(); err != nil {
 		return nil, err
 	}
 	exited, err := e.spawn()
@@ -115,15 +114,12 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 }
 
 // DSN is the engine's native address with credentials: tcp://127.0.0.1:PORT?username=…&password=…&database=….
-func (e *Engine) DSN() string { return e.dsn("tcp", e.tcp) }
-
-// HTTPDSN is the same for ClickHouse's HTTP interface.
-func (e *Engine) HTTPDSN() string { return e.dsn("http", e.http) }
-
-func (e *Engine) dsn(scheme string, port int) string {
+func (e *Engine) DSN() string {
 	q := url.Values{"username": {user}, "password": {e.password}, "database": {e.o.Database}}
-	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), RawQuery: q.Encode()}).String()
+	return (&url.URL{Scheme: "tcp", Host: e.addr(), RawQuery: q.Encode()}).String()
 }
+
+func (e *Engine) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(e.port)) }
 
 // PID is the engine process's id, or 0 while it is being started again.
 func (e *Engine) PID() int {
@@ -187,11 +183,10 @@ func (e *Engine) spawn() (*exit, error) {
 		"--config-file", e.config,
 		"--path", filepath.Join(e.o.Dir, "data"),
 		"--listen_host", "127.0.0.1",
-		"--tcp_port", strconv.Itoa(e.tcp),
-		"--http_port", strconv.Itoa(e.http),
+		"--tcp_port", strconv.Itoa(e.port),
 		"--input-format", "LineAsString",
 		// `table` is standard input: the query, and so the process, lasts until the parent closes it.
-		"--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT * FROM table FORMAT Null")
+		"--query", "SYSTEM START LISTEN TCP; SELECT * FROM table FORMAT Null")
 	cmd := exec.Command(e.o.Command[0], args...)
 	cmd.Dir = e.o.Dir
 	cmd.SysProcAttr = childAttributes()
@@ -285,7 +280,7 @@ func (e *Engine) waitReady(ctx context.Context, exited *exit) error {
 	ctx, cancel := context.WithTimeout(ctx, e.o.ReadyAfter)
 	defer cancel()
 	for {
-		if c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(e.tcp)), time.Second); err == nil {
+		if c, err := net.DialTimeout("tcp", e.addr(), time.Second); err == nil {
 			c.Close()
 			return nil
 		}
@@ -321,16 +316,12 @@ func (e *Engine) lastWords() string {
 	return string(b)
 }
 
-// freePorts picks two loopback ports that were free a moment ago.
-func freePorts() (tcp, http int, err error) {
-	var ports [2]int
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, 0, fmt.Errorf("find a free port for the engine: %w", err)
-		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+// freePort picks a loopback port that was free a moment ago.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port for the engine: %w", err)
 	}
-	return ports[0], ports[1], nil
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
 }

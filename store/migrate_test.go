@@ -1,0 +1,171 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tidemarkhq/tidemark/store"
+	"github.com/tidemarkhq/tidemark/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+func TestMigrateTwiceAtOnceAndAgain(t *testing.T) {
+	dsn := storetest.Empty(t)
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			conn, err := store.Open(dsn, store.Options{MaxConns: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			if err := store.Migrate(context.Background(), conn, "", fmt.Sprint("process-", i)); err != nil {
+				t.Errorf("process %d: %v", i, err)
+			}
+		}()
+	}
+	wg.Wait()
+	conn, err := store.Open(dsn, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := store.Migrate(t.Context(), conn, "", "later"); err != nil {
+		t.Fatal(err)
+	}
+	var applied, twice, leases uint64
+	if err := conn.QueryRow(t.Context(), "SELECT uniqExact(number), toUInt64(count() - uniqExact(number)), (SELECT count() FROM schema_lease) FROM schema_migrations").Scan(&applied, &twice, &leases); err != nil {
+		t.Fatal(err)
+	}
+	if applied < 5 || twice != 0 || leases != 0 {
+		t.Errorf("%d migrations applied, %d of them twice, %d leases left", applied, twice, leases)
+	}
+}
+
+func TestMigrateResumesAndRefuses(t *testing.T) {
+	conn, _ := storetest.DB(t)
+	// As a crash leaves it: the tables of the last file are there but for one, and nothing is recorded.
+	for _, sql := range []string{"DROP TABLE settings", "DELETE FROM schema_migrations WHERE number >= 4"} {
+		if err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Migrate(t.Context(), conn, "", "again"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Setting(t.Context(), conn, "x"); err != nil {
+		t.Errorf("after resuming: %v", err)
+	}
+	insert := func(number int, checksum string) {
+		t.Helper()
+		if err := conn.Exec(t.Context(), "INSERT INTO schema_migrations (number, name, checksum) VALUES (?, 'x', ?)", number, checksum); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(1, "different")
+	if err := store.Migrate(t.Context(), conn, "", "again"); err == nil || !strings.Contains(err.Error(), "from another text") {
+		t.Errorf("a changed file: %v", err)
+	}
+	insert(900, "future")
+	if err := store.Migrate(t.Context(), conn, "", "again"); err == nil || !strings.Contains(err.Error(), "newer Tidemark") {
+		t.Errorf("a newer schema: %v", err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	conn, _ := storetest.DB(t)
+	days, err := store.SetRetention(t.Context(), conn, "", map[string]int{"traces": 3, "rollup_1h": 800})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := store.Retention(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"traces": 3, "rollup_1h": 800, "logs": 15} {
+		if days[name] != want || read[name] != want {
+			t.Errorf("%s: set %d, read %d, want %d", name, days[name], read[name], want)
+		}
+	}
+	for table, want := range map[string]string{"spans": "toIntervalDay(3)", "trace_index": "toIntervalDay(3)", "red_1h": "toIntervalDay(800)", "logs": "toIntervalDay(15)"} {
+		var ddl string
+		if err := conn.QueryRow(t.Context(), "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = ?", table).Scan(&ddl); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(ddl, want) {
+			t.Errorf("%s is not kept %s: %s", table, want, ddl)
+		}
+	}
+	for name, days := range map[string]int{"traces": 0, "rollup_10s": 1000, "gossip": 5} {
+		if _, err := store.SetRetention(t.Context(), conn, "", map[string]int{name: days}); err == nil {
+			t.Errorf("%s was set to %d days", name, days)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	conn, _ := storetest.DB(t)
+	if err := conn.Exec(t.Context(), "INSERT INTO logs (ts, service, body) SELECT now64(9) - number, 's', 'hello' FROM numbers(100)"); err != nil {
+		t.Fatal(err)
+	}
+	usage, err := store.Usage(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range usage {
+		if u.Table == "logs" {
+			if u.Rows != 100 || u.Bytes == 0 || u.Signal != "logs" || u.Oldest.IsZero() {
+				t.Errorf("usage of logs: %+v", u)
+			}
+			return
+		}
+	}
+	t.Errorf("logs are not in %+v", usage)
+}
+
+func TestSelect(t *testing.T) {
+	conn, _ := storetest.DB(t)
+	const sql = "SELECT 1 AS n, 'a\tb\"' AS s, [1,2] AS l, CAST(NULL, 'Nullable(UInt8)') AS z, toDateTime64('2026-01-02 03:04:05.6', 9, 'UTC') AS t, nan AS f;"
+	for format, want := range map[string]string{
+		"TSV":          "1\ta\\tb\"\t[1,2]\t\\N\t2026-01-02 03:04:05.6\tnan\n",
+		"TSVWithNames": "n\ts\tl\tz\tt\tf\n1\ta\\tb\"\t[1,2]\t\\N\t2026-01-02 03:04:05.6\tnan\n",
+		"CSV":          "1,\"a\tb\"\"\",\"[1,2]\",\\N,2026-01-02 03:04:05.6,nan\n",
+		"JSONEachRow":  `{"n":1,"s":"a\tb\"","l":[1,2],"z":null,"t":"2026-01-02 03:04:05.6","f":"nan"}` + "\n",
+	} {
+		var b bytes.Buffer
+		if err := store.Select(t.Context(), conn, sql, format, &b); err != nil {
+			t.Errorf("%s: %v", format, err)
+		} else if b.String() != want {
+			t.Errorf("%s:\n got %q\nwant %q", format, b.String(), want)
+		}
+	}
+	var b bytes.Buffer
+	if err := store.Select(t.Context(), conn, "SELECT number FROM numbers(3)", "JSON", &b); err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		Meta []struct{ Name, Type string }
+		Data []map[string]any
+		Rows int
+	}
+	if err := json.Unmarshal(b.Bytes(), &answer); err != nil || answer.Rows != 3 || len(answer.Data) != 3 || answer.Meta[0].Type != "UInt64" {
+		t.Errorf("JSON: %v in %s", err, b.String())
+	}
+	for _, sql := range []string{"INSERT INTO settings (key, value) VALUES ('a', 'b')", "DROP TABLE spans", "TRUNCATE TABLE spans"} {
+		if err := store.Select(t.Context(), conn, sql, "TSV", &b); err == nil {
+			t.Errorf("%s was run", sql)
+		}
+	}
+	if err := store.Select(t.Context(), conn, "SELECT 1", "XML", &b); err == nil {
+		t.Error("an unknown format was accepted")
+	}
+}
