@@ -16,6 +16,8 @@ import (
 
 	"github.com/peterbourgon/ff/v4"
 	"github.com/peterbourgon/ff/v4/ffyaml"
+
+	"github.com/tidemarkhq/tidemark/ingest"
 )
 
 // Role says which half of the product a process runs.
@@ -56,7 +58,7 @@ type Config struct {
 	AllowOrigins  string
 	StopTimeout   time.Duration
 
-	Limits Limits
+	Limits ingest.Limits
 }
 
 // Parse reads args (without the program's name), the environment and the file. It returns flag.ErrHelp after
@@ -109,7 +111,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.AllowOpen, "allow-open", false, "listen on addresses other than loopback although nobody has to log in")
 	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
-	c.Limits.flags(fs)
+	limitFlags(fs, &c.Limits)
 	return fs
 }
 
@@ -137,7 +139,7 @@ func (c *Config) validate() error {
 	if !oneOf(c.LogFormat, "text", "json") {
 		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
 	}
-	return c.Limits.validate()
+	return checkLimits(&c.Limits)
 }
 
 // checkAddr refuses addresses that cannot be parsed, and those that others can reach unless that is asked for:
