@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,7 +67,8 @@ func set[T comparable](field *T, value T) {
 type Engine struct {
 	o        Options
 	password string
-	port     int
+	port     int // native protocol
+	httpPort int // for output formats: the native protocol carries columns, not text
 	config   string
 	done     chan struct{} // closed when the supervisor has ended
 
@@ -76,8 +78,6 @@ type Engine struct {
 	child    *exec.Cmd
 	pipe     io.Closer
 	restarts int
-	ready    bool
-	err      error
 }
 
 // Start runs the engine and returns when it answers, or says why it does not. The engine runs until Stop.
@@ -98,19 +98,38 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if e.config, err = writeConfig(o.Dir, password, o); err != nil {
 		return nil, err
 	}
-	if e.port, err = freePort(); err != nil {
-		return nil, err
-	}
-	exited, err := e.spawn()
+	exited, err := e.first(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.waitReady(ctx, exited); err != nil {
-		e.kill()
 		return nil, err
 	}
 	go e.supervise(exited)
 	return e, nil
+}
+
+// first starts the engine for the first time. It tries again where another process was faster to take a port, or
+// where the engine of a killed Tidemark has not quite gone and still holds the data.
+func (e *Engine) first(ctx context.Context) (*exit, error) {
+	for attempt := 0; ; attempt++ {
+		var err error
+		if e.port, e.httpPort, err = freePorts(); err != nil {
+			return nil, err
+		}
+		exited, err := e.spawn()
+		if err != nil {
+			return nil, err
+		}
+		err = e.waitReady(ctx, exited)
+		if err == nil {
+			return exited, nil
+		}
+		e.kill()
+		<-exited.done
+		if words := e.lastWords(); attempt == 20 || ctx.Err() != nil ||
+			!strings.Contains(words, "Address already in use") && !strings.Contains(words, "Cannot lock file") {
+			return nil, err
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
 }
 
 // DSN is the engine's native address with credentials: tcp://127.0.0.1:PORT?username=…&password=…&database=….
@@ -184,12 +203,15 @@ func (e *Engine) spawn() (*exit, error) {
 		"--path", filepath.Join(e.o.Dir, "data"),
 		"--listen_host", "127.0.0.1",
 		"--tcp_port", strconv.Itoa(e.port),
+		"--http_port", strconv.Itoa(e.httpPort),
 		"--input-format", "LineAsString",
 		// `table` is standard input: the query, and so the process, lasts until the parent closes it.
-		"--query", "SYSTEM START LISTEN TCP; SELECT * FROM table FORMAT Null")
+		"--query", "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT * FROM table FORMAT Null")
 	cmd := exec.Command(e.o.Command[0], args...)
 	cmd.Dir = e.o.Dir
 	cmd.SysProcAttr = childAttributes()
+	// The Go runtime only waits in the child: keep its preemption signals away from the engine's code.
+	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1")
 	out, err := os.OpenFile(filepath.Join(e.o.Dir, "engine.out.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start the engine: %w", err)
@@ -316,12 +338,21 @@ func (e *Engine) lastWords() string {
 	return string(b)
 }
 
-// freePort picks a loopback port that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port for the engine: %w", err)
+// freePorts picks two loopback ports that were free a moment ago. They lie below the range from which systems take
+// the local ports of outgoing connections (32768 on Linux, 49152 elsewhere), so that a restart finds them free again.
+func freePorts() (native, http int, err error) {
+	var ports [2]int
+	for i := range ports {
+		for try := 0; ports[i] == 0; try++ {
+			port := 20000 + rand.IntN(12000)
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err == nil {
+				defer l.Close()
+				ports[i] = port
+			} else if try == 100 {
+				return 0, 0, fmt.Errorf("find a free port for the engine: %w", err)
+			}
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return ports[0], ports[1], nil
 }

@@ -33,11 +33,14 @@ func Library(given string) (string, error) {
 	if real, err := filepath.EvalSymlinks(self); err == nil {
 		self = real
 	}
-	path := filepath.Join(filepath.Dir(self), "lib", "libchdb.so")
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("the engine library %s is missing: run `make build`, or use your own ClickHouse with --clickhouse-dsn", path)
+	for _, name := range []string{"libchdb.so", "libchdb.dylib"} {
+		path := filepath.Join(filepath.Dir(self), "lib", name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
 	}
-	return path, nil
+	return "", fmt.Errorf("the engine library is missing from %s: run `make build`, or use your own ClickHouse with --clickhouse-dsn",
+		filepath.Join(filepath.Dir(self), "lib"))
 }
 
 // supported says in a sentence why the embedded engine cannot run on this machine.
