@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { statusQuery } from "@/api/queries";
 import { Button } from "@/ui/Button";
 import { MenuItem, Popover } from "@/ui/Popover";
+import css from "./EnvFilter.module.css";
 import { useScope, useScopeActions } from "./range";
 
 /** deployment.environment.name for the whole page. Hidden while there is nothing to choose from. */
@@ -17,7 +18,7 @@ export function EnvFilter() {
       label="Environment"
       trigger={
         <Button tone="ghost" aria-label={`Environment: ${env ?? "all"}`}>
-          {env ?? "All environments"}
+          <span className={css.name}>{env ?? "All environments"}</span>
           <ChevronDown size={13} aria-hidden />
         </Button>
       }

@@ -17,7 +17,7 @@ export function Footer({ range, freshAt, note }: { range: Range; freshAt?: numbe
   return (
     <span className={css.print}>
       {stepName(range.step_ms / 1000)} steps
-      {note && ` · ${note}`}
+      {note && <span className={css.printNote}>{` · ${note}`}</span>}
       <span ref={fresh} />
     </span>
   );

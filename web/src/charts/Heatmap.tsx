@@ -190,6 +190,7 @@ function useCrosshair(host: { current: HTMLDivElement | null }, lay: { current: 
     if (!el || width === 0) return;
     const line = document.createElement("div");
     line.className = css.cross!;
+    line.hidden = true;
     el.append(line);
     const move = (e: globalThis.PointerEvent) => {
       const l = lay.current;

@@ -89,7 +89,7 @@ function axes(m: ChartModel): uPlot.Axis[] {
       grid: { stroke: grid, width: 1 },
       size: 58,
       gap: 8,
-      space: 34,
+      space: 28,
       ...(bytes && !m.log ? { incrs: BINARY } : {}),
       values: (_u, splits) => splits.map((v) => (v == null ? "" : format(v, m.unit))),
     },

@@ -1,4 +1,5 @@
-// Places the map's nodes in layers, left to right by call direction.
+// Places the map's nodes in layers by call direction: left to right, or top to
+// bottom where the screen is taller than wide.
 import { Graph, layout as dagre } from "@dagrejs/dagre";
 
 export interface Placed {
@@ -9,10 +10,10 @@ export interface Placed {
 export const NODE_WIDTH = 178;
 export const NODE_HEIGHT = 52;
 
-export function place(ids: readonly string[], edges: readonly { source: string; target: string }[]): Map<string, Placed> {
+export function place(ids: readonly string[], edges: readonly { source: string; target: string }[], vertical = false): Map<string, Placed> {
   const g = new Graph();
   const dense = ids.length > 60;
-  g.setGraph({ rankdir: "LR", nodesep: dense ? 12 : 22, ranksep: dense ? 90 : 110, marginx: 16, marginy: 16 });
+  g.setGraph({ rankdir: vertical ? "TB" : "LR", nodesep: dense ? 12 : 22, ranksep: vertical ? 48 : 84, marginx: 16, marginy: 16 });
   g.setDefaultEdgeLabel(() => ({}));
   for (const id of ids) g.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const e of edges) if (e.source !== e.target && g.hasNode(e.source) && g.hasNode(e.target)) g.setEdge(e.source, e.target);

@@ -54,7 +54,7 @@ export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onS
   const virtual = useWindowVirtualizer({ count: items.length, estimateSize: () => rowHeight, overscan: 12, scrollMargin: margin });
 
   const tracks = columns.map((c) => c.width).join(" ");
-  const narrow = columns.filter((c) => !c.secondary).map((c) => c.width).join(" ");
+  const narrow = columns.filter((c) => !c.secondary).map((c) => c.width.replace(/minmax\(\d+px/, "minmax(0")).join(" ");
   return (
     <div role="table" aria-label={label} aria-rowcount={items.length + 1} className={css.table} style={{ "--tracks": tracks, "--tracks-narrow": narrow } as never}>
       <div role="rowgroup" className={css.head}>

@@ -12,7 +12,7 @@ export function errorTone(r: Red): "bad" | "warn" | "faint" | undefined {
 
 export function redColumns<T extends Red>(): Column<T>[] {
   return [
-    { id: "rate", label: "Requests", width: "84px", align: "right", sort: (r) => r.rate, render: (r) => <Num value={r.rate} unit="rate" /> },
+    { id: "rate", label: "Requests", width: "84px", align: "right", secondary: true, sort: (r) => r.rate, render: (r) => <Num value={r.rate} unit="rate" /> },
     { id: "errors", label: "Errors", width: "76px", align: "right", sort: (r) => r.error_ratio, render: (r) => <Num value={r.error_ratio} unit="ratio" tone={errorTone(r)} /> },
     { id: "p50", label: "p50", width: "76px", align: "right", secondary: true, sort: (r) => r.p50_ns, render: (r) => <Num value={r.p50_ns} unit="ns" /> },
     { id: "p95", label: "p95", width: "76px", align: "right", sort: (r) => r.p95_ns, render: (r) => <Num value={r.p95_ns} unit="ns" /> },

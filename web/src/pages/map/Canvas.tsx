@@ -25,9 +25,10 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
   const navigate = useNavigate();
   const appearance = useAppearance();
   const flow = useRef<ReactFlowInstance<Node<ServiceNodeData>, Edge<CallEdgeData>> | null>(null);
+  const vertical = innerWidth < 700;
   const topology = useMemo(() => topologyOf(data), [data]);
-  const positions = useMemo(() => place(data.nodes.map((n) => n.id), data.edges), [topology]);
-  const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, find, focus, onFocus)), [data, positions, find, focus, onFocus]);
+  const positions = useMemo(() => place(data.nodes.map((n) => n.id), data.edges, vertical), [topology, vertical]);
+  const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, { find, focus, onFocus, vertical })), [data, positions, find, focus, onFocus, vertical]);
   const edges = useMemo(() => toEdges(data.edges), [data]);
 
   // A new set of nodes is brought into view; new numbers leave the view alone.
@@ -71,7 +72,14 @@ function topologyOf(data: MapAnswer): string {
   return [...data.nodes.map((n) => n.id).sort(), ...data.edges.map((e) => `${e.source}>${e.target}`).sort()].join("|");
 }
 
-function toNode(n: MapNode, position: { x: number; y: number }, find: string, focus: string | undefined, onFocus: (id: string) => void): Node<ServiceNodeData> {
+interface Look {
+  find: string;
+  focus: string | undefined;
+  onFocus: (id: string) => void;
+  vertical: boolean;
+}
+
+function toNode(n: MapNode, position: { x: number; y: number }, { find, focus, onFocus, vertical }: Look): Node<ServiceNodeData> {
   const dimmed = find !== "" && !n.name.toLowerCase().includes(find.toLowerCase());
   return {
     id: n.id,
@@ -79,7 +87,7 @@ function toNode(n: MapNode, position: { x: number; y: number }, find: string, fo
     position,
     width: NODE_WIDTH,
     height: NODE_HEIGHT,
-    data: { node: n, dimmed, focused: n.id === focus, onFocus },
+    data: { node: n, dimmed, focused: n.id === focus, onFocus, vertical },
     ariaLabel: `${n.name}, ${n.kind}`,
   };
 }
