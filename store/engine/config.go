@@ -26,12 +26,13 @@ func writeConfig(dir, password string, o Options) (string, error) {
 		return b.String()
 	}
 	config := fmt.Sprintf(configXML, esc(filepath.Join(dir, "engine.log")), esc(filepath.Join(dir, "engine.err.log")),
-		esc(filepath.Join(dir, "users.xml")), esc(filepath.Join(dir, "tmp")+"/"), o.MemoryRatio, o.MarkCache, o.Threads, o.Threads)
+		esc(filepath.Join(dir, "users.xml")), esc(filepath.Join(dir, "tmp")+"/"), o.MemoryRatio, o.MaxMemory, o.MarkCache, o.Threads, o.Threads)
 	file := filepath.Join(dir, "config.xml")
 	return file, writeFile(file, []byte(config))
 }
 
-// The system's own log tables are left out on purpose: each would grow without bound beside the user's data.
+// The sections of the system's own log tables (query_log, text_log, …) are left out on purpose: naming one, even to
+// remove it, creates it, and each grows without bound beside the user's data.
 const configXML = `<clickhouse>
   <logger>
     <level>warning</level>
@@ -44,6 +45,7 @@ const configXML = `<clickhouse>
   <user_directories><users_xml><path>%s</path></users_xml></user_directories>
   <tmp_path>%s</tmp_path>
   <max_server_memory_usage_to_ram_ratio>%g</max_server_memory_usage_to_ram_ratio>
+  <max_server_memory_usage>%d</max_server_memory_usage>
   <mark_cache_size>%d</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <mlock_executable>false</mlock_executable>
@@ -66,22 +68,6 @@ const configXML = `<clickhouse>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>2</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
-  <query_log remove="1"/>
-  <query_thread_log remove="1"/>
-  <query_views_log remove="1"/>
-  <query_metric_log remove="1"/>
-  <part_log remove="1"/>
-  <trace_log remove="1"/>
-  <text_log remove="1"/>
-  <metric_log remove="1"/>
-  <asynchronous_metric_log remove="1"/>
-  <asynchronous_insert_log remove="1"/>
-  <error_log remove="1"/>
-  <processors_profile_log remove="1"/>
-  <opentelemetry_span_log remove="1"/>
-  <session_log remove="1"/>
-  <latency_log remove="1"/>
-  <background_schedule_pool_log remove="1"/>
 </clickhouse>
 `
 

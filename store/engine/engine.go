@@ -31,6 +31,7 @@ type Options struct {
 	Command     []string      // program and first arguments of the child (this program, Subcommand)
 	Database    string        // default database named in DSN, created on start ("tidemark")
 	MemoryRatio float64       // part of the machine's memory the engine may use (0.5)
+	MaxMemory   uint64        // bytes the engine may use where that is less (no further limit)
 	QueryMemory uint64        // bytes one query may use (4 GiB)
 	MarkCache   uint64        // bytes of index marks kept in memory (256 MiB)
 	Threads     int           // background merge threads (number of cores, at least 2)

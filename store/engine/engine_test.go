@@ -122,8 +122,12 @@ func TestRestartKeepsDataAndPassword(t *testing.T) {
 
 func TestMemoryLimitAndAccess(t *testing.T) {
 	e := start(t, t.TempDir())
+	query(t, e.DSN(), "SYSTEM FLUSH LOGS") // makes the tables of system logs that are on
 	for sql, want := range map[string]string{
 		"SELECT currentUser()": "tidemark",
+		"SELECT value FROM system.server_settings WHERE name = 'mark_cache_size'":                       "268435456",
+		"SELECT value FROM system.server_settings WHERE name = 'background_common_pool_size'":           "4",
+		"SELECT value FROM system.merge_tree_settings WHERE name = 'fsync_after_insert'":                "1",
 		"SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage_to_ram_ratio'":  "0.5",
 		"SELECT toString(count()) FROM system.tables WHERE database = 'system' AND name LIKE '%\\_log'": "0",
 	} {
