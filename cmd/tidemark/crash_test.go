@@ -1,0 +1,143 @@
+package main_test
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// check compares what is stored of a service with what its clients were told.
+func (l *ledger) check(t *testing.T, p *product, service string) {
+	t.Helper()
+	type stored struct {
+		Trace    string
+		Rows     int
+		Distinct int
+	}
+	found := map[string]stored{}
+	for _, s := range rows[stored](t, p, fmt.Sprintf(`SELECT lower(hex(trace_id)) AS Trace, toUInt32(count()) AS Rows,
+		toUInt32(uniqExact(span_id)) AS Distinct FROM spans WHERE service = '%s' GROUP BY trace_id`, service)) {
+		found[s.Trace] = s
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missing, doubled int
+	for id, n := range l.acked {
+		missing += max(0, n-found[id].Distinct)
+	}
+	for _, s := range found {
+		doubled += s.Rows - s.Distinct
+	}
+	if missing > 0 || doubled > 0 {
+		t.Errorf("of %d acknowledged spans in %d requests %d are missing; %d are stored more than once", l.spans, len(l.acked), missing, doubled)
+	}
+	for i, err := range l.other {
+		if i < 3 {
+			t.Errorf("a client was told not to try again: %v", err)
+		}
+	}
+	t.Logf("%d spans acknowledged in %d requests, %d traces stored", l.spans, len(l.acked), len(found))
+}
+
+// SIGKILL of the whole product under load: every span that was acknowledged is there once.
+func TestKillProduct(t *testing.T) {
+	dir := t.TempDir()
+	p := startProduct(t, dir, "--self-telemetry=false")
+	engine := p.enginePID
+	l, stop := load(t, p, "killed", 8, 50, false)
+	defer stop()
+	within(t, 30*time.Second, "10000 spans acknowledged", func() bool { return l.size() >= 10_000 })
+	p.kill()
+	stop()
+	l.other = onlyAnswered(l.other)
+	within(t, 15*time.Second, "the engine ends with its parent", func() bool { return !processLives(engine) })
+
+	p = startProduct(t, dir, "--self-telemetry=false")
+	t.Logf("ready again after %v", p.readyAfter.Round(time.Millisecond))
+	l.check(t, p, "killed")
+
+	t.Run("goes on", func(t *testing.T) {
+		l, stop := load(t, p, "after", 2, 10, true)
+		within(t, 30*time.Second, "500 spans acknowledged", func() bool { return l.size() >= 500 })
+		stop()
+		l.check(t, p, "after")
+	})
+}
+
+// onlyAnswered leaves out errors of a connection that broke with the process.
+func onlyAnswered(errs []error) []error {
+	var answered []error
+	for _, err := range errs {
+		if !strings.Contains(err.Error(), "connection") && !strings.Contains(err.Error(), "EOF") {
+			answered = append(answered, err)
+		}
+	}
+	return answered
+}
+
+// SIGKILL of the engine alone: clients are told to try again or their spans are kept aside, the engine comes back by
+// itself, and nothing acknowledged is lost or doubled, also what was sent a second time.
+func TestKillEngine(t *testing.T) {
+	p := startProduct(t, t.TempDir(), "--self-telemetry=false")
+	l, stop := load(t, p, "survivor", 8, 50, true)
+	defer stop()
+	engine := p.enginePID
+	for round := range 3 {
+		before := l.size()
+		within(t, 60*time.Second, "5000 more spans acknowledged", func() bool { return l.size() >= before+5_000 })
+		if err := syscall.Kill(engine, syscall.SIGKILL); err != nil {
+			t.Fatalf("kill the engine: %v", err)
+		}
+		at := l.size()
+		took := within(t, 60*time.Second, "the engine answers again", func() bool {
+			out, _, err := p.tidemark(t, "sql", "SELECT 1")
+			return err == nil && strings.TrimSpace(out) == "1"
+		})
+		t.Logf("round %d: queries answered again after %v, %d spans acknowledged meanwhile", round+1, took.Round(time.Millisecond), l.size()-at)
+		old := engine
+		engine = p.currentEngine(t, old)
+	}
+	before := l.size()
+	within(t, 60*time.Second, "5000 more spans acknowledged", func() bool { return l.size() >= before+5_000 })
+	stop()
+	if !processLives(p.pid) {
+		t.Fatalf("the product went down with its engine:\n%s", p.stderr.tail())
+	}
+	p.waitSpooled(t)
+	l.check(t, p, "survivor")
+}
+
+// waitSpooled waits until what was kept aside is in the store.
+func (p *product) waitSpooled(t *testing.T) {
+	t.Helper()
+	within(t, 30*time.Second, "the spool is empty", func() bool {
+		var state struct {
+			Spool struct{ Batches int }
+		}
+		p.get(t, "/api/v1/ingest", &state)
+		return state.Spool.Batches == 0
+	})
+}
+
+// currentEngine is the process id of the product's engine, once it is another than old.
+func (p *product) currentEngine(t *testing.T, old int) int {
+	t.Helper()
+	var pid int
+	within(t, 30*time.Second, "a new engine process", func() bool {
+		out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+		if err != nil {
+			t.Fatalf("list processes: %v", err)
+		}
+		for line := range strings.Lines(string(out)) {
+			var child, parent int
+			if _, err := fmt.Sscan(line, &child, &parent); err == nil && parent == p.pid && child != old {
+				pid = child
+			}
+		}
+		return pid != 0
+	})
+	return pid
+}
