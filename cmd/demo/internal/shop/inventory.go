@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -22,6 +23,9 @@ const (
 	restockTo    = 200 // pieces of a product after restocking
 	restockBelow = 40
 	restockEvery = time.Minute
+	// keepReservations is after how many seconds a reservation is taken for
+	// final: its order was charged or given back long before.
+	keepReservations = 900
 )
 
 const (
@@ -30,13 +34,15 @@ const (
 	// One statement takes all products of an order; those short of stock are left out.
 	takeStock = `UPDATE stock SET quantity = stock.quantity - wish.quantity FROM (SELECT json_extract(value, '$.product_id') AS product_id, json_extract(value, '$.quantity') AS quantity FROM json_each(?)) AS wish WHERE stock.product_id = wish.product_id AND stock.quantity >= wish.quantity`
 
-	insertReservations = `INSERT INTO reservations (order_id, product_id, quantity) SELECT ?, json_extract(value, '$.product_id'), json_extract(value, '$.quantity') FROM json_each(?)`
+	insertReservations = `INSERT INTO reservations (order_id, product_id, quantity, reserved_at) SELECT ?, json_extract(value, '$.product_id'), json_extract(value, '$.quantity'), unixepoch() FROM json_each(?)`
 
 	releaseStock = `UPDATE stock SET quantity = stock.quantity + back.quantity FROM (SELECT product_id, quantity FROM reservations WHERE order_id = ?) AS back WHERE stock.product_id = back.product_id`
 
 	deleteReservations = `DELETE FROM reservations WHERE order_id = ?`
 
 	restockStatement = `UPDATE stock SET quantity = ? WHERE quantity < ?`
+
+	expireReservations = `DELETE FROM reservations WHERE reserved_at < unixepoch() - ?`
 
 	countScarce = `SELECT count(*) FROM stock WHERE quantity < ?`
 )
@@ -66,7 +72,7 @@ func (s *Shop) inventory(ctx context.Context, inst *mesh.Instance) error {
 	inst.Handle("GET /stock/{id}", inv.get)
 	inst.Handle("POST /reservations", inv.reserve)
 	inst.Handle("DELETE /reservations/{order}", inv.release)
-	inv.restockUntilDrained(restockEvery)
+	inv.restockUntilDrained(cmp.Or(s.options.Restock, restockEvery))
 	return nil
 }
 
@@ -188,6 +194,9 @@ func (v *inventory) restock(ctx context.Context) {
 	if err == nil {
 		v.scarce.Record(ctx, scarce)
 		_, err = v.db.ExecContext(ctx, restockStatement, restockTo, restockBelow)
+	}
+	if err == nil {
+		_, err = v.db.ExecContext(ctx, expireReservations, keepReservations)
 	}
 	if err != nil {
 		span.RecordError(err)

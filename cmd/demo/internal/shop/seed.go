@@ -45,7 +45,7 @@ func (s *Shop) seed(ctx context.Context) error {
 		{"inventory", []string{
 			`DROP TABLE IF EXISTS stock`, `DROP TABLE IF EXISTS reservations`,
 			`CREATE TABLE stock (product_id INTEGER PRIMARY KEY, quantity INTEGER NOT NULL CHECK (quantity >= 0))`,
-			`CREATE TABLE reservations (order_id TEXT NOT NULL, product_id INTEGER NOT NULL, quantity INTEGER NOT NULL, PRIMARY KEY (order_id, product_id)) WITHOUT ROWID`,
+			`CREATE TABLE reservations (order_id TEXT NOT NULL, product_id INTEGER NOT NULL, quantity INTEGER NOT NULL, reserved_at INTEGER NOT NULL, PRIMARY KEY (order_id, product_id)) WITHOUT ROWID`,
 		}, func(ctx context.Context, tx *sql.Tx) error { return s.seedStock(ctx, tx, rng) }},
 		{"payment", []string{
 			`DROP TABLE IF EXISTS payments`,

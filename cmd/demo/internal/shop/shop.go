@@ -27,6 +27,7 @@ type Options struct {
 	Seed      uint64 // of the products and of the card network's moods
 	Telemetry telemetry.Options
 	RollPause time.Duration // between two instances of a rolling release
+	Restock   time.Duration // between two stocktakings; 0 means a minute
 }
 
 // Shop is the running system.

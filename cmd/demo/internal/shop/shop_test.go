@@ -40,7 +40,7 @@ func startShop(t *testing.T) *bench {
 	t.Cleanup(func() { link.Close() })
 	faults := fault.NewBoard(time.Now)
 	system, err := Start(t.Context(), link, faults, Options{
-		Dir: t.TempDir(), Seed: 1,
+		Dir: t.TempDir(), Seed: 1, Restock: 50 * time.Millisecond,
 		Telemetry: telemetry.Options{BatchTimeout: 20 * time.Millisecond, MetricInterval: time.Hour},
 	})
 	if err != nil {
@@ -301,6 +301,29 @@ func TestEveryKindOfMetricIsSent(t *testing.T) {
 	} {
 		if kinds[name] != kind {
 			t.Errorf("metric %s is %q, want %s (there are %v)", name, kinds[name], kind, slices.Sorted(keys(kinds)))
+		}
+	}
+}
+
+func TestStockIsTakenBesidesRequests(t *testing.T) {
+	b := startShop(t)
+	b.eventually("stock was taken", func() bool { return len(b.spansNamed("restock")) > 0 })
+	b.finish()
+	jobs := b.spansNamed("restock")
+	for _, job := range jobs {
+		if job.Kind != traces.Span_SPAN_KIND_INTERNAL || len(job.ParentSpanId) > 0 || job.Status.GetCode() == traces.Status_STATUS_CODE_ERROR {
+			t.Errorf("job span: kind %v, parent %x, status %v", job.Kind, job.ParentSpanId, job.Status)
+		}
+	}
+	statements := map[string]bool{}
+	for _, span := range b.sink.Spans() {
+		if span.Trace() == jobs[0].Trace() {
+			statements[span.Attrs["db.query.text"]] = true
+		}
+	}
+	for _, statement := range []string{countScarce, restockStatement, expireReservations} {
+		if !statements[statement] {
+			t.Errorf("the job did not run %q", statement)
 		}
 	}
 }
