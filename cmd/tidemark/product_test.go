@@ -174,6 +174,7 @@ func startProduct(t testing.TB, dir string, args ...string) *product {
 }
 
 func start(t testing.TB, dir string, args ...string) (*product, error) {
+	p := &product{dir: dir, stderr: &output{}, exited: make(chan struct{})}
 	p.cmd = command(t, append(append([]string{"--data-dir", dir}, ports...), args...)...)
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
