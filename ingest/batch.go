@@ -1,0 +1,122 @@
+package ingest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/ingest/spool"
+)
+
+// batch is the requests that are committed together: their rows by column, and the spool file that holds them
+// meanwhile. Its name is the prefix of its deduplication tokens.
+type batch struct {
+	name    string
+	opened  time.Time
+	bytes   int64
+	rows    int
+	spans   *spanColumns
+	logs    *logColumns
+	metrics *metricColumns
+	fate    *fate
+}
+
+// fate is what becomes of a batch. It outlives the batch, whose columns are reused.
+type fate struct {
+	file    *spool.File   // nil when none could be created
+	done    chan struct{} // closed when the rest is valid
+	outcome outcome
+	err     error
+}
+
+// await blocks until the fate is known. upTo is how far the request reaches in the spool file, 0 if it is not there.
+func (f *fate) await(ctx context.Context, upTo int64) error {
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if f.outcome == stored || f.outcome == spooled && upTo > 0 && f.file.Sync(upTo) == nil {
+		return nil
+	}
+	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: f.err}
+}
+
+func (f *fate) seal(o outcome, err error) {
+	f.outcome, f.err = o, err
+	close(f.done)
+}
+
+type outcome uint8
+
+const (
+	stored  outcome = iota // committed to ClickHouse
+	spooled                // on disk for as far as requests have been appended
+	lost                   // neither; err says why
+)
+
+func newBatch() *batch {
+	return &batch{spans: newSpanColumns(), logs: newLogColumns(), metrics: newMetricColumns()}
+}
+
+func (b *batch) reset() {
+	b.spans.reset()
+	b.logs.reset()
+	b.metrics.reset()
+	b.name, b.bytes, b.rows, b.fate = "", 0, 0, nil
+}
+
+// decode appends a request's rows. If it is malformed, nothing of it remains.
+func (b *batch) decode(d *decoder, signal Signal, body []byte) error {
+	switch signal {
+	case Traces:
+		n := b.spans.rows()
+		if err := d.traces(b.spans, body); err != nil {
+			b.spans.truncate(n)
+			return err
+		}
+	case Logs:
+		n := b.logs.rows()
+		if err := d.logs(b.logs, body); err != nil {
+			b.logs.truncate(n)
+			return err
+		}
+	case Metrics:
+		m := b.metrics.mark()
+		if err := d.metrics(b.metrics, body); err != nil {
+			b.metrics.truncate(m)
+			return err
+		}
+	}
+	b.rows += d.tally.accepted
+	b.bytes += int64(len(body))
+	return nil
+}
+
+// lane is where requests meet an open batch.
+type lane struct {
+	mu      sync.Mutex
+	decoder *decoder
+	open    *batch
+	timer   *time.Timer
+}
+
+// batchPool keeps a few batches with their grown columns.
+type batchPool struct{ free chan *batch }
+
+func (p *batchPool) get() *batch {
+	select {
+	case b := <-p.free:
+		return b
+	default:
+		return newBatch()
+	}
+}
+
+func (p *batchPool) put(b *batch) {
+	b.reset()
+	select {
+	case p.free <- b:
+	default:
+	}
+}

@@ -1,0 +1,252 @@
+// Package ingest makes accepted OTLP requests durable rows in ClickHouse. Its main type is Ingest: Submit takes the
+// protobuf bytes of one request, turns them into columns in one pass, writes them to the spool and returns when they
+// are safe; batches are committed in the background, one INSERT a table, each with a deduplication token. Its one
+// invariant: what Submit has accepted is stored, once, whatever crashes.
+package ingest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tidemarkhq/tidemark/ingest/spool"
+)
+
+// Signal is a kind of telemetry.
+type Signal uint8
+
+// The signals.
+const (
+	Traces Signal = iota
+	Logs
+	Metrics
+	signals
+)
+
+func (s Signal) String() string {
+	return [...]string{"traces", "logs", "metrics", "?"}[min(s, signals)]
+}
+
+// Result tells what became of the items of an accepted request.
+type Result struct {
+	Accepted, Rejected int
+	// Message says why items were rejected; "" if none were.
+	Message string
+}
+
+// MalformedError is a request that cannot be understood; sending it again is in vain.
+type MalformedError struct{ Err error }
+
+func (e *MalformedError) Error() string { return e.Err.Error() }
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+// OverloadError refuses a request that may be sent again after a while.
+type OverloadError struct {
+	Reason     string // in_flight_full, spool_full, store_unavailable, shutting_down
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *OverloadError) Error() string {
+	if e.Err != nil {
+		return e.Reason + ": " + e.Err.Error()
+	}
+	return e.Reason
+}
+func (e *OverloadError) Unwrap() error { return e.Err }
+
+// Ingest accepts requests and stores them.
+type Ingest struct {
+	opts      Options
+	pool      *pool
+	spool     *spool.Dir
+	resources *resources
+	series    *seriesCache
+	ops       *operations
+	values    *valueSeen
+	seen      *duplicates
+	stats     *stats
+	dirty     *dirtyMinutes
+
+	lanes    []*lane
+	batches  batchPool
+	queue    chan *batch
+	inFlight atomic.Int64
+	busy     atomic.Bool // the last batch was large
+	away     atomic.Bool // inserts have been failing: batches go to the spool untried
+	closed   atomic.Bool
+	lastName atomic.Int64
+	suffix   string
+
+	replay *replayer
+	ctx    context.Context // ends the background work
+	cancel context.CancelFunc
+	flush  sync.WaitGroup // flushers
+	jobs   sync.WaitGroup // replayer and edges
+}
+
+// New opens the spool and starts committing. ClickHouse need not be reachable yet.
+func New(ctx context.Context, opts Options) (*Ingest, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	p, err := newPool(opts.DSN, opts.Flushers+2, opts.InsertTimeout)
+	if err != nil {
+		return nil, err
+	}
+	dir, left, err := spool.Open(opts.SpoolDir, spool.Options{MaxBytes: opts.SpoolBytes, SyncDelay: opts.SyncDelay})
+	if err != nil {
+		return nil, err
+	}
+	var suffix [3]byte
+	if _, err := rand.Read(suffix[:]); err != nil {
+		return nil, err
+	}
+	in := &Ingest{
+		opts: opts, pool: p, spool: dir,
+		resources: newResources(100_000), series: newSeriesCache(2_000_000),
+		ops: newOperations(opts.Limits.Operations), values: &valueSeen{max: opts.Limits.Values, keys: map[valueKey]*valueSet{}},
+		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(),
+		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
+		queue:   make(chan *batch, 1), suffix: hex.EncodeToString(suffix[:]),
+	}
+	in.stats = newStats(in)
+	for range opts.Lanes {
+		in.lanes = append(in.lanes, &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)})
+	}
+	in.replay = newReplayer(in, left)
+	in.ctx, in.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for range opts.Flushers {
+		in.flush.Go(in.flusher)
+	}
+	in.jobs.Go(in.replay.run)
+	if opts.EdgesInterval > 0 {
+		in.jobs.Go(in.edges)
+	}
+	if opts.Registerer != nil {
+		if err := opts.Registerer.Register(in.stats); err != nil {
+			in.Close(ctx)
+			return nil, fmt.Errorf("registering the metrics of ingest: %w", err)
+		}
+	}
+	return in, nil
+}
+
+// Submit makes one request durable. body is an OTLP Export…ServiceRequest in protobuf and is not kept. A nil error
+// means that every item not counted in Result.Rejected is safe.
+func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Result, error) {
+	if in.closed.Load() {
+		return Result{}, in.refuse(signal, &OverloadError{Reason: "shutting_down", RetryAfter: time.Second})
+	}
+	begun := time.Now()
+	if n := in.inFlight.Add(int64(len(body))); n > in.opts.InFlightBytes {
+		in.inFlight.Add(-int64(len(body)))
+		return Result{}, in.refuse(signal, &OverloadError{Reason: "in_flight_full", RetryAfter: time.Second})
+	}
+	hash := xxhash.Sum64(body)
+	first, entry := in.seen.begin(requestKey{hash, uint32(len(body)), signal})
+	if !first {
+		in.inFlight.Add(-int64(len(body)))
+		return in.repeated(ctx, signal, entry)
+	}
+	res, err := in.accept(ctx, signal, body, hash, begun)
+	in.seen.end(entry, res, err)
+	var overload *OverloadError
+	if errors.As(err, &overload) {
+		in.refuse(signal, overload)
+	}
+	if err == nil {
+		in.stats.acknowledged(signal, time.Since(begun))
+	}
+	return res, err
+}
+
+// repeated answers a request that is, byte for byte, one answered before or being answered.
+func (in *Ingest) repeated(ctx context.Context, signal Signal, entry *requestEntry) (Result, error) {
+	select {
+	case <-entry.done:
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+	if entry.err == nil {
+		in.stats.count(signal, duplicateRequest, 1, "")
+	}
+	return entry.result, entry.err
+}
+
+func (in *Ingest) refuse(signal Signal, e *OverloadError) error {
+	in.stats.refused(signal, e)
+	return e
+}
+
+// accept puts a request into a batch and waits until it is safe. The bytes in flight are released with the batch.
+func (in *Ingest) accept(ctx context.Context, signal Signal, body []byte, hash uint64, now time.Time) (Result, error) {
+	l := in.lane()
+	b, err := in.openBatch(l)
+	if err != nil {
+		l.mu.Unlock()
+		in.inFlight.Add(-int64(len(body)))
+		return Result{}, err
+	}
+	d := l.decoder
+	d.begin(now.UnixNano())
+	before := b.rows
+	if err := b.decode(d, signal, body); err != nil {
+		in.stats.count(signal, malformedRequest, 1, err.Error())
+		l.mu.Unlock()
+		in.inFlight.Add(-int64(len(body)))
+		return Result{}, &MalformedError{err}
+	}
+	res := Result{Accepted: d.tally.accepted, Rejected: d.tally.rejected, Message: d.tally.message(d.limits)}
+	in.stats.decoded(signal, &d.tally, len(body))
+	if b.rows == before { // nothing to store
+		b.bytes -= int64(len(body))
+		l.mu.Unlock()
+		in.inFlight.Add(-int64(len(body)))
+		return res, nil
+	}
+	upTo := in.journal(b, spool.Record{Signal: uint8(signal), Received: now.UnixNano(), Hash: hash, Body: body})
+	fate := b.fate
+	if b.rows >= in.opts.FlushRows || b.bytes >= in.opts.FlushBytes {
+		in.closeOpen(l)
+	}
+	l.mu.Unlock()
+	if upTo > 0 && !in.opts.AckAfterCommit && fate.file.Sync(upTo) == nil {
+		return res, nil
+	}
+	return res, fate.await(ctx, upTo)
+}
+
+// lane picks and locks a lane: the first that is free, so that few batches are open while little arrives.
+func (in *Ingest) lane() *lane {
+	for _, l := range in.lanes {
+		if l.mu.TryLock() {
+			return l
+		}
+	}
+	l := in.lanes[int(in.inFlight.Load())%len(in.lanes)]
+	l.mu.Lock()
+	return l
+}
+
+// journal writes a request to the batch's spool file and returns how far to sync, 0 if it could not be written.
+func (in *Ingest) journal(b *batch, rec spool.Record) int64 {
+	if b.fate.file == nil {
+		return 0
+	}
+	upTo, err := b.fate.file.Append(rec)
+	if err != nil {
+		in.stats.spoolFailed(err)
+		return 0
+	}
+	return upTo
+}
+
+var errShutDown = errors.New("shut down")

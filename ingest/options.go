@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options configure an Ingest. Start from DefaultOptions.
+type Options struct {
+	// DSN is the ClickHouse to store into: tcp://HOST:PORT?username=…&password=…&database=…. Required.
+	DSN string
+	// SpoolDir is where requests lie until ClickHouse has them. Required.
+	SpoolDir string
+	// SpoolBytes is how much the spool may hold before ingest refuses. Bytes, default 8 GiB.
+	SpoolBytes int64
+	// SyncDelay is how long an acknowledgement waits for others to share its fsync. Default 3 ms.
+	SyncDelay time.Duration
+	// AckAfterCommit answers only when ClickHouse has committed, for machines whose disk may vanish with them.
+	// Otherwise an answer is given when the request is fsynced in the spool. Default false.
+	AckAfterCommit bool
+
+	// FlushRows is how many items a batch holds at most. Default 100,000.
+	FlushRows int
+	// FlushBytes is how many request bytes a batch holds at most. Default 48 MiB.
+	FlushBytes int64
+	// FlushInterval is how long a batch stays open while little arrives. Default 400 ms.
+	FlushInterval time.Duration
+	// FlushIntervalBusy is the same while batches are large (10,000 items or more). Default 1 s.
+	FlushIntervalBusy time.Duration
+	// Flushers is how many batches are inserted at once. Default 2.
+	Flushers int
+	// Lanes is how many batches may be open at once; a second is opened only when requests meet at the first.
+	// Default half the CPUs, between 1 and 4.
+	Lanes int
+	// InsertTimeout bounds one INSERT. Default 60 s.
+	InsertTimeout time.Duration
+	// SpoolAfter is how long inserts may fail before a batch is left to the spool. Default 2 s.
+	SpoolAfter time.Duration
+
+	// InFlightBytes bounds the bytes of requests that are being read, decoded or not yet stored or spooled. More is
+	// refused retryably. Default 256 MiB.
+	InFlightBytes int64
+	// DuplicateWindow is how long a byte-identical request counts as a repetition. 0 turns it off. Default 10 min.
+	DuplicateWindow time.Duration
+	// DuplicateRequests bounds how many requests are remembered for that. Default 1,000,000.
+	DuplicateRequests int
+
+	// Limits bound single items.
+	Limits Limits
+	// EdgesInterval is how often caller-callee edges of young minutes are recomputed. 0 turns the job off.
+	// Default 10 s.
+	EdgesInterval time.Duration
+
+	// Tap is told the signal ("traces", "logs", "metrics") of which rows have just been committed. It must not block.
+	Tap func(signal string)
+	// Registerer receives the metrics tidemark_ingest_…. nil: none.
+	Registerer prometheus.Registerer
+	// Logger. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// DefaultOptions are the options without any configuration; DSN and SpoolDir are still to be set.
+func DefaultOptions() Options {
+	return Options{
+		SpoolBytes: 8 << 30, SyncDelay: 3 * time.Millisecond,
+		FlushRows: 100_000, FlushBytes: 48 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second,
+		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
+		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,
+		InFlightBytes: 256 << 20, DuplicateWindow: 10 * time.Minute, DuplicateRequests: 1_000_000,
+		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(),
+	}
+}
+
+func (o *Options) check() error {
+	switch {
+	case o.DSN == "":
+		return errors.New("ingest: no ClickHouse DSN")
+	case o.SpoolDir == "":
+		return errors.New("ingest: no spool directory")
+	case o.FlushRows < 1 || o.FlushRows > 2_000_000:
+		return fmt.Errorf("ingest: FlushRows %d: want 1 to 2,000,000", o.FlushRows)
+	case o.FlushBytes < 1 || o.FlushBytes > 1<<30:
+		return fmt.Errorf("ingest: FlushBytes %d: want 1 to 1 GiB", o.FlushBytes)
+	case o.Flushers < 1 || o.Lanes < 1:
+		return errors.New("ingest: Flushers and Lanes must be at least 1")
+	case o.FlushInterval <= 0 || o.FlushIntervalBusy <= 0 || o.InsertTimeout <= 0:
+		return errors.New("ingest: FlushInterval, FlushIntervalBusy and InsertTimeout must be positive")
+	case o.InFlightBytes < 1<<20:
+		return fmt.Errorf("ingest: InFlightBytes %d: want at least 1 MiB", o.InFlightBytes)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package otlp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tidemarkhq/tidemark/ingest"
+)
+
+const (
+	typeProtobuf = "application/x-protobuf"
+	typeJSON     = "application/json"
+)
+
+func (s *Server) newHTTP() *http.Server {
+	mux := http.NewServeMux()
+	for path, signal := range map[string]ingest.Signal{"/v1/traces": ingest.Traces, "/v1/logs": ingest.Logs, "/v1/metrics": ingest.Metrics} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.receive(w, r, signal) })
+	}
+	if s.opts.Handle != nil {
+		mux.Handle("/", s.opts.Handle)
+	} else {
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			s.fail(w, r, http.StatusNotFound, status.Newf(codes.NotFound, "no such path %s; OTLP is received at /v1/traces, /v1/logs and /v1/metrics", r.URL.Path), 0)
+		})
+	}
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
+		MaxHeaderBytes: 32 << 10}
+}
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptBody is the largest buffer that returns to the pool.
+const keptBody = 4 << 20
+
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.Signal) {
+	if s.cors(w, r) {
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST, OPTIONS")
+		s.fail(w, r, http.StatusMethodNotAllowed, status.Newf(codes.Unimplemented, "method %s: want POST", r.Method), 0)
+		return
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != typeProtobuf && kind != typeJSON {
+		s.fail(w, r, http.StatusUnsupportedMediaType, status.Newf(codes.Unimplemented, "Content-Type %q: want %s or %s",
+			r.Header.Get("Content-Type"), typeProtobuf, typeJSON), 0)
+		return
+	}
+	if !s.enter() {
+		s.fail(w, r, http.StatusServiceUnavailable, status.New(codes.Unavailable, "too many requests under way"), time.Second)
+		return
+	}
+	defer s.leave()
+	if s.opts.Authorize != nil {
+		if err := s.opts.Authorize(r.Context(), bearer(r.Header.Get), signal.String()); err != nil {
+			s.failWith(w, r, err)
+			return
+		}
+	}
+	buf := bodies.Get().(*bytes.Buffer)
+	buf.Reset()
+	defer func() {
+		if buf.Cap() <= keptBody {
+			bodies.Put(buf)
+		}
+	}()
+	body, ok := s.body(w, r, signal, kind, buf)
+	if !ok {
+		return
+	}
+	res, err := s.sink(r.Context(), signal, body)
+	if err != nil {
+		s.failWith(w, r, err)
+		return
+	}
+	s.succeed(w, kind, signal, res)
+}
+
+// body reads a request as protobuf. On failure it has answered.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, signal ingest.Signal, kind string, buf *bytes.Buffer) ([]byte, bool) {
+	if r.ContentLength > int64(s.opts.MaxBody) {
+		s.tooLarge(w, r)
+		return nil, false
+	}
+	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
+	err := decompress(buf, http.MaxBytesReader(w, r.Body, int64(s.opts.MaxBody)), encoding, s.opts.MaxBody)
+	var cut *http.MaxBytesError
+	switch {
+	case errors.Is(err, errTooLarge), errors.As(err, &cut):
+		s.tooLarge(w, r)
+		return nil, false
+	case errors.Is(err, errEncoding):
+		s.fail(w, r, http.StatusUnsupportedMediaType, status.New(codes.Unimplemented, err.Error()), 0)
+		return nil, false
+	case err != nil:
+		s.fail(w, r, http.StatusBadRequest, status.Newf(codes.InvalidArgument, "reading the body: %v", err), 0)
+		return nil, false
+	}
+	if kind == typeProtobuf {
+		return buf.Bytes(), true
+	}
+	body, err := fromJSON(signal, buf.Bytes())
+	if err != nil {
+		s.fail(w, r, http.StatusBadRequest, status.Newf(codes.InvalidArgument, "reading JSON: %v", err), 0)
+		return nil, false
+	}
+	return body, true
+}
+
+func (s *Server) tooLarge(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, http.StatusRequestEntityTooLarge, status.Newf(codes.ResourceExhausted, "request is larger than %d bytes", s.opts.MaxBody), 0)
+}
+
+// fromJSON turns OTLP/JSON into OTLP/protobuf, so that one decoder makes rows of both.
+func fromJSON(signal ingest.Signal, body []byte) (out []byte, err error) {
+	defer func() { // the parser may panic on hostile input; that input is then malformed
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	switch signal {
+	case ingest.Traces:
+		req := ptraceotlp.NewExportRequest()
+		if err := req.UnmarshalJSON(body); err != nil {
+			return nil, err
+		}
+		return req.MarshalProto()
+	case ingest.Logs:
+		req := plogotlp.NewExportRequest()
+		if err := req.UnmarshalJSON(body); err != nil {
+			return nil, err
+		}
+		return req.MarshalProto()
+	}
+	req := pmetricotlp.NewExportRequest()
+	if err := req.UnmarshalJSON(body); err != nil {
+		return nil, err
+	}
+	return req.MarshalProto()
+}
+
+func (s *Server) succeed(w http.ResponseWriter, kind string, signal ingest.Signal, res ingest.Result) {
+	w.Header().Set("Content-Type", kind)
+	if kind == typeProtobuf {
+		w.Write(appendResponse(nil, res))
+		return
+	}
+	if res.Rejected == 0 && res.Message == "" {
+		io.WriteString(w, `{"partialSuccess":{}}`)
+		return
+	}
+	field := map[ingest.Signal]string{ingest.Traces: "rejectedSpans", ingest.Logs: "rejectedLogRecords", ingest.Metrics: "rejectedDataPoints"}[signal]
+	fmt.Fprintf(w, `{"partialSuccess":{"%s":"%d","errorMessage":%s}}`, field, res.Rejected, quoteJSON(res.Message))
+}
+
+func (s *Server) failWith(w http.ResponseWriter, r *http.Request, err error) {
+	st, after := statusOf(err)
+	s.fail(w, r, httpStatus(st, after), st, after)
+}
+
+// fail answers with a google.rpc.Status in the request's own encoding.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, st *status.Status, after time.Duration) {
+	if after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+	}
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	kind, body := typeProtobuf, []byte(nil)
+	var err error
+	if strings.HasPrefix(r.Header.Get("Content-Type"), typeProtobuf) {
+		body, err = proto.Marshal(st.Proto())
+	} else {
+		kind = typeJSON
+		body, err = protojson.Marshal(st.Proto())
+	}
+	if err != nil {
+		body = nil
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(code)
+	w.Write(body)
+}
+
+// cors answers preflights and lets the allowed origins read our answers. It reports whether the request is done.
+func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	allowed := origin != "" && (slices.Contains(s.opts.AllowedOrigins, origin) || slices.Contains(s.opts.AllowedOrigins, "*"))
+	if allowed {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+	}
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	if !allowed {
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Ingest-Key, X-Api-Key")
+	h.Set("Access-Control-Max-Age", "7200")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}

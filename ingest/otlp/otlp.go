@@ -1,0 +1,189 @@
+// Package otlp receives OpenTelemetry data over gRPC and HTTP and answers exactly as the OTLP specification says.
+// Its main type is Server; Serve starts it. Its one invariant: success is answered only for what the sink has taken,
+// and everything else is answered with what the client must do next: send again later, or never again.
+package otlp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/tidemarkhq/tidemark/ingest"
+)
+
+// Sink takes decoded bodies: (*ingest.Ingest).Submit.
+type Sink func(ctx context.Context, signal ingest.Signal, body []byte) (ingest.Result, error)
+
+// Options configure a Server. Start from DefaultOptions.
+type Options struct {
+	// GRPCAddr and HTTPAddr are where to listen; "" turns that protocol off. Defaults 127.0.0.1:4317 and
+	// 127.0.0.1:4318.
+	GRPCAddr, HTTPAddr string
+	// MaxBody is the largest request, after decompression and before. Bytes, default 20 MiB.
+	MaxBody int
+	// MaxRequests is how many requests may be under way at once, over both protocols. More are refused retryably.
+	// Default 8192.
+	MaxRequests int
+	// ReadTimeout is how long a client may take to send one HTTP request. Default 60 s.
+	ReadTimeout time.Duration
+	// TLS, if set, is used on both ports. Default nil: plain text.
+	TLS *tls.Config
+	// AllowedOrigins are the web origins whose browsers may send, exactly as browsers name them, or "*". Default none.
+	AllowedOrigins []string
+	// Authorize checks an ingest key ("" if none was sent) for a signal ("traces", "logs", "metrics"). It returns nil
+	// or a *Denied. Default nil: everyone may send.
+	Authorize func(ctx context.Context, key, signal string) error
+	// Handle answers further paths of the HTTP port; nil answers them with 404.
+	Handle http.Handler
+	// Logger. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// DefaultOptions are the options without any configuration.
+func DefaultOptions() Options {
+	return Options{GRPCAddr: "127.0.0.1:4317", HTTPAddr: "127.0.0.1:4318", MaxBody: 20 << 20, MaxRequests: 8192,
+		ReadTimeout: time.Minute, Logger: slog.Default()}
+}
+
+// Denied refuses a request for lack of a right.
+type Denied struct {
+	// Reason is what the client reads.
+	Reason string
+	// Known tells that the key is valid but not for this signal (403 rather than 401).
+	Known bool
+	// RetryAfter, if set, says that the key has used up its rate for now (429).
+	RetryAfter time.Duration
+}
+
+func (d *Denied) Error() string { return d.Reason }
+
+// Server listens for OTLP.
+type Server struct {
+	opts  Options
+	sink  Sink
+	grpc  *grpc.Server
+	http  *http.Server
+	gaddr net.Addr
+	haddr net.Addr
+
+	requests atomic.Int64 // under way
+}
+
+// Serve listens on the configured addresses and hands requests to sink.
+func Serve(sink Sink, opts Options) (*Server, error) {
+	if opts.MaxBody <= 0 || opts.MaxRequests <= 0 {
+		return nil, errors.New("otlp: MaxBody and MaxRequests must be positive")
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	s := &Server{opts: opts, sink: sink}
+	var gl, hl net.Listener
+	var err error
+	if opts.GRPCAddr != "" {
+		if gl, err = net.Listen("tcp", opts.GRPCAddr); err != nil {
+			return nil, fmt.Errorf("listening for OTLP/gRPC: %w", err)
+		}
+		s.gaddr = gl.Addr()
+	}
+	if opts.HTTPAddr != "" {
+		if hl, err = net.Listen("tcp", opts.HTTPAddr); err != nil {
+			if gl != nil {
+				gl.Close()
+			}
+			return nil, fmt.Errorf("listening for OTLP/HTTP: %w", err)
+		}
+		s.haddr = hl.Addr()
+	}
+	if gl != nil {
+		s.grpc = s.newGRPC()
+		go s.run("grpc", func() error { return s.grpc.Serve(gl) })
+	}
+	if hl != nil {
+		s.http = s.newHTTP()
+		if opts.TLS != nil {
+			hl = tls.NewListener(hl, opts.TLS)
+		}
+		go s.run("http", func() error { return s.http.Serve(hl) })
+	}
+	return s, nil
+}
+
+func (s *Server) run(protocol string, serve func() error) {
+	if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+		s.opts.Logger.Error("OTLP listener stopped", "protocol", protocol, "error", err)
+	}
+}
+
+// GRPCAddr is where the server listens for gRPC, "" if it does not.
+func (s *Server) GRPCAddr() string { return text(s.gaddr) }
+
+// HTTPAddr is where the server listens for HTTP, "" if it does not.
+func (s *Server) HTTPAddr() string { return text(s.haddr) }
+
+func text(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}
+
+// Shutdown takes no further connections, waits for the requests under way until ctx ends, and closes.
+func (s *Server) Shutdown(ctx context.Context) error {
+	var err error
+	if s.http != nil {
+		if err = s.http.Shutdown(ctx); err != nil {
+			s.http.Close()
+		}
+	}
+	if s.grpc != nil {
+		stopped := make(chan struct{})
+		go func() {
+			s.grpc.GracefulStop()
+			close(stopped)
+		}()
+		select {
+		case <-stopped:
+		case <-ctx.Done():
+			s.grpc.Stop()
+			err = ctx.Err()
+		}
+	}
+	return err
+}
+
+// enter admits a request; leave must follow if it was admitted.
+func (s *Server) enter() bool {
+	if s.requests.Add(1) > int64(s.opts.MaxRequests) {
+		s.requests.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (s *Server) leave() { s.requests.Add(-1) }
+
+// bearer finds the ingest key in what common SDKs and agents send.
+func bearer(get func(string) string) string {
+	if v := get("authorization"); v != "" {
+		const prefix = "bearer "
+		if len(v) > len(prefix) && equalFold(v[:len(prefix)], prefix) {
+			return v[len(prefix):]
+		}
+		return v
+	}
+	for _, name := range []string{"x-ingest-key", "x-api-key", "api-key"} {
+		if v := get(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
