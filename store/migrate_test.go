@@ -1,9 +1,7 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -130,42 +128,4 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	t.Errorf("logs are not in %+v", usage)
-}
-
-func TestSelect(t *testing.T) {
-	conn, _ := storetest.DB(t)
-	const sql = "SELECT 1 AS n, 'a\tb\"' AS s, [1,2] AS l, CAST(NULL, 'Nullable(UInt8)') AS z, toDateTime64('2026-01-02 03:04:05.6', 9, 'UTC') AS t, nan AS f;"
-	for format, want := range map[string]string{
-		"TSV":          "1\ta\\tb\"\t[1,2]\t\\N\t2026-01-02 03:04:05.6\tnan\n",
-		"TSVWithNames": "n\ts\tl\tz\tt\tf\n1\ta\\tb\"\t[1,2]\t\\N\t2026-01-02 03:04:05.6\tnan\n",
-		"CSV":          "1,\"a\tb\"\"\",\"[1,2]\",\\N,2026-01-02 03:04:05.6,nan\n",
-		"JSONEachRow":  `{"n":1,"s":"a\tb\"","l":[1,2],"z":null,"t":"2026-01-02 03:04:05.6","f":"nan"}` + "\n",
-	} {
-		var b bytes.Buffer
-		if err := store.Select(t.Context(), conn, sql, format, &b); err != nil {
-			t.Errorf("%s: %v", format, err)
-		} else if b.String() != want {
-			t.Errorf("%s:\n got %q\nwant %q", format, b.String(), want)
-		}
-	}
-	var b bytes.Buffer
-	if err := store.Select(t.Context(), conn, "SELECT number FROM numbers(3)", "JSON", &b); err != nil {
-		t.Fatal(err)
-	}
-	var answer struct {
-		Meta []struct{ Name, Type string }
-		Data []map[string]any
-		Rows int
-	}
-	if err := json.Unmarshal(b.Bytes(), &answer); err != nil || answer.Rows != 3 || len(answer.Data) != 3 || answer.Meta[0].Type != "UInt64" {
-		t.Errorf("JSON: %v in %s", err, b.String())
-	}
-	for _, sql := range []string{"INSERT INTO settings (key, value) VALUES ('a', 'b')", "DROP TABLE spans", "TRUNCATE TABLE spans"} {
-		if err := store.Select(t.Context(), conn, sql, "TSV", &b); err == nil {
-			t.Errorf("%s was run", sql)
-		}
-	}
-	if err := store.Select(t.Context(), conn, "SELECT 1", "XML", &b); err == nil {
-		t.Error("an unknown format was accepted")
-	}
 }

@@ -1,245 +1,127 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
-	"reflect"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Formats are the output formats of Select.
-var Formats = []string{"TSV", "TSVWithNames", "CSV", "CSVWithNames", "JSON", "JSONEachRow"}
+// Formats are the output formats of Select that people use most; it takes every output format of ClickHouse.
+var Formats = []string{"TSV", "TSVWithNames", "CSV", "CSVWithNames", "JSON", "JSONEachRow", "Pretty", "Markdown", "Parquet"}
 
-// Select runs one read-only statement and writes its rows to w in a format (see Formats). The server enforces
-// reading only (readonly = 2 forbids changes and DDL). ClickHouse's native protocol carries columns, not text, so
-// rows are rendered here, values as ClickHouse's own formats write them.
-func Select(ctx context.Context, conn driver.Conn, sql, format string, w io.Writer) error {
-	out, err := newRowWriter(format, w)
+// Select runs one statement against the store at dsn and writes its rows to w in one of ClickHouse's output formats,
+// unless the statement names one itself. The server enforces reading only: readonly = 2 forbids every change, and to
+// allow one by a setting, but leaves the settings of a query free. The native protocol carries columns and no text,
+// so the statement goes over HTTP, to the port that the server names over the native one.
+func Select(ctx context.Context, dsn, sql, format string, w io.Writer) error {
+	opts, err := parse(dsn)
 	if err != nil {
 		return err
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
-	rows, err := conn.Query(ctx, strings.TrimRight(strings.TrimSpace(sql), ";"))
+	base, err := httpAddress(ctx, opts)
+	if err != nil {
+		return err
+	}
+	q := url.Values{"database": {opts.Auth.Database}, "default_format": {format}}
+	for name, value := range opts.Settings {
+		q.Set(name, fmt.Sprint(value))
+	}
+	q.Set("readonly", "2")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/?"+q.Encode(), strings.NewReader(sql))
 	if err != nil {
 		return fmt.Errorf("run the statement: %w", err)
 	}
-	defer rows.Close()
-	types := rows.ColumnTypes()
-	names := rows.Columns()
-	values := make([]any, len(types))
-	for i, t := range types {
-		values[i] = reflect.New(t.ScanType()).Interface()
+	req.Header.Set("X-ClickHouse-User", opts.Auth.Username)
+	req.Header.Set("X-ClickHouse-Key", opts.Auth.Password)
+	// No proxy: the native protocol, which everything else uses, goes straight to the server as well.
+	// Compressed, the server would hold rows back, and could not mark where an error begins.
+	transport := &http.Transport{TLSClientConfig: opts.TLS, DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("run the statement over ClickHouse's HTTP port: %w", err)
 	}
-	if err := out.begin(names, types); err != nil {
-		return err
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		w = io.Discard // rows the server had ready when the statement failed
 	}
-	for rows.Next() {
-		if err := rows.Scan(values...); err != nil {
-			return fmt.Errorf("read a row: %w", err)
+	return copyRows(w, res)
+}
+
+// httpAddress asks the server for its HTTP port.
+func httpAddress(ctx context.Context, opts *clickhouse.Options) (string, error) {
+	scheme, setting := "http", "http_port"
+	if opts.TLS != nil {
+		scheme, setting = "https", "https_port"
+	}
+	if opts.Protocol == clickhouse.HTTP {
+		return scheme + "://" + opts.Addr[0], nil
+	}
+	conn, err := clickhouse.Open(opts)
+	if err != nil {
+		return "", fmt.Errorf("open ClickHouse at %s: %w", opts.Addr[0], err)
+	}
+	defer conn.Close()
+	var port uint16
+	if err := conn.QueryRow(ctx, "SELECT getServerPort(?)", setting).Scan(&port); err != nil {
+		return "", fmt.Errorf("ask ClickHouse at %s for its %s: %w", opts.Addr[0], setting, err)
+	}
+	host, _, err := net.SplitHostPort(opts.Addr[0])
+	if err != nil {
+		return "", fmt.Errorf("read ClickHouse's address: %w", err)
+	}
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(int(port))), nil
+}
+
+// copyRows writes the answer's body. A statement that fails when rows have been sent cannot change the status: its
+// error is at the body's end, between two marks with a tag from the header, and the body is cut off there.
+func copyRows(w io.Writer, res *http.Response) error {
+	tail := tailWriter{keep: 32 << 10}
+	_, err := io.Copy(io.MultiWriter(w, &tail), res.Body)
+	if tag := res.Header.Get("X-ClickHouse-Exception-Tag"); tag != "" {
+		// __exception__ CRLF tag CRLF message LF length SPACE tag CRLF __exception__ CRLF
+		if _, after, found := bytes.Cut(tail.b, []byte("__exception__\r\n"+tag+"\r\n")); found {
+			message, _, _ := bytes.Cut(after, []byte(tag))
+			message = message[:max(0, bytes.LastIndexByte(message, '\n'))]
+			return fmt.Errorf("the statement failed: %s", oneLine(string(message)))
 		}
-		if err := out.row(names, values); err != nil {
-			return err
-		}
 	}
-	if err := rows.Err(); err != nil {
+	if err != nil {
 		return fmt.Errorf("read the rows: %w", err)
 	}
-	return out.end()
+	if res.StatusCode != http.StatusOK {
+		message := tail.b[max(0, bytes.LastIndex(tail.b, []byte("Code: "))):]
+		return fmt.Errorf("the statement failed: %s", oneLine(string(message)))
+	}
+	return nil
 }
 
-type rowWriter interface {
-	begin(names []string, types []driver.ColumnType) error
-	row(names []string, values []any) error
-	end() error
+// tailWriter keeps the last bytes written to it: between keep and twice as many.
+type tailWriter struct {
+	keep int
+	b    []byte
 }
 
-func newRowWriter(format string, w io.Writer) (rowWriter, error) {
-	switch strings.ToLower(format) {
-	case "tsv", "tabseparated":
-		return &separated{w: w}, nil
-	case "tsvwithnames", "tabseparatedwithnames":
-		return &separated{w: w, names: true}, nil
-	case "csv":
-		return &separated{csv: csv.NewWriter(w)}, nil
-	case "csvwithnames":
-		return &separated{csv: csv.NewWriter(w), names: true}, nil
-	case "json":
-		return &jsonRows{w: w, whole: true}, nil
-	case "jsoneachrow":
-		return &jsonRows{w: w}, nil
+func (t *tailWriter) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if len(t.b) > 2*t.keep {
+		t.b = append(t.b[:0], t.b[len(t.b)-t.keep:]...)
 	}
-	return nil, fmt.Errorf("the format %q is not known: use %s", format, strings.Join(Formats, ", "))
+	return len(p), nil
 }
 
-// separated writes TSV, or CSV where csv is set.
-type separated struct {
-	w     io.Writer
-	csv   *csv.Writer
-	names bool
-}
+var serverVersion = regexp.MustCompile(`\s*\(version [^)]*\)`)
 
-func (s *separated) begin(names []string, _ []driver.ColumnType) error {
-	if !s.names {
-		return nil
-	}
-	return s.line(names)
-}
-
-func (s *separated) row(_ []string, values []any) error {
-	cells := make([]string, len(values))
-	for i, v := range values {
-		cells[i] = text(reflect.ValueOf(v).Elem().Interface())
-	}
-	return s.line(cells)
-}
-
-var tsvEscapes = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r")
-
-func (s *separated) line(cells []string) error {
-	if s.csv != nil {
-		return s.csv.Write(cells)
-	}
-	for i, c := range cells {
-		if c != `\N` {
-			cells[i] = tsvEscapes.Replace(c)
-		}
-	}
-	_, err := fmt.Fprintln(s.w, strings.Join(cells, "\t"))
-	return err
-}
-
-func (s *separated) end() error {
-	if s.csv == nil {
-		return nil
-	}
-	s.csv.Flush()
-	return s.csv.Error()
-}
-
-// text is a value as ClickHouse's text formats write it.
-func text(v any) string {
-	v = plain(v)
-	switch v := v.(type) {
-	case nil:
-		return `\N`
-	case string:
-		return v
-	case float64, float32, bool:
-		b, _ := json.Marshal(number(v))
-		return strings.Trim(string(b), `"`)
-	}
-	if rv := reflect.ValueOf(v); rv.Kind() == reflect.Slice || rv.Kind() == reflect.Map || rv.Kind() == reflect.Struct {
-		b, err := json.Marshal(v)
-		if err == nil {
-			return string(b)
-		}
-	}
-	return fmt.Sprint(v)
-}
-
-// plain takes pointers off, formats times and turns fixed strings into strings.
-func plain(v any) any {
-	rv := reflect.ValueOf(v)
-	for rv.Kind() == reflect.Pointer {
-		if rv.IsNil() {
-			return nil
-		}
-		rv = rv.Elem()
-	}
-	if !rv.IsValid() {
-		return nil
-	}
-	if t, ok := rv.Interface().(time.Time); ok {
-		s := t.Format("2006-01-02 15:04:05.000000000")
-		return strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	}
-	if b, ok := rv.Interface().([]uint8); ok { // an Array(UInt8): encoding/json would take it for bytes
-		numbers := make([]int, len(b))
-		for i := range b {
-			numbers[i] = int(b[i])
-		}
-		return numbers
-	}
-	return rv.Interface()
-}
-
-// number keeps NaN and infinities, which JSON has no numbers for, as the words ClickHouse uses.
-func number(v any) any {
-	if _, err := json.Marshal(v); err != nil {
-		return strings.ToLower(strings.TrimPrefix(fmt.Sprint(v), "+"))
-	}
-	return v
-}
-
-// jsonRows writes {"meta":…,"data":[…],"rows":n}, or one object a line.
-type jsonRows struct {
-	w     io.Writer
-	whole bool
-	n     int
-}
-
-func (j *jsonRows) begin(names []string, types []driver.ColumnType) error {
-	if !j.whole {
-		return nil
-	}
-	type column struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	}
-	meta := make([]column, len(names))
-	for i := range names {
-		meta[i] = column{names[i], types[i].DatabaseTypeName()}
-	}
-	b, err := json.Marshal(meta)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(j.w, "{\"meta\":%s,\n\"data\":[", b)
-	return err
-}
-
-func (j *jsonRows) row(names []string, values []any) error {
-	var b strings.Builder
-	if j.whole {
-		if j.n > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
-	}
-	j.n++
-	b.WriteByte('{')
-	for i, name := range names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, _ := json.Marshal(name)
-		value, err := json.Marshal(number(plain(reflect.ValueOf(values[i]).Elem().Interface())))
-		if err != nil {
-			return fmt.Errorf("column %s: %w", name, err)
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	if !j.whole {
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(j.w, b.String())
-	return err
-}
-
-func (j *jsonRows) end() error {
-	if !j.whole {
-		return nil
-	}
-	_, err := fmt.Fprintf(j.w, "\n],\"rows\":%d}\n", j.n)
-	return err
+// oneLine makes a server's error one line.
+func oneLine(message string) string {
+	return strings.Join(strings.Fields(serverVersion.ReplaceAllString(message, "")), " ")
 }
