@@ -48,7 +48,7 @@ settle() { local quiet=0; while [ $quiet -lt 5 ]; do [ "$(sql 'SELECT count() FR
 
 # measure NAME DATABASE TABLE SERVER_PID ADDR: loads ADDR and prints one row.
 measure() {
-  local name=$1 database=$2 table=$3 server=$4 addr=$5 s0 e0 s1 e1 spans bytes rate memory
+  local name=$1 database=$2 table=$3 server=$4 addr=$5 s0 e0 s1 e1 spans accepted bytes rate memory
   s0=$(cpu "$server"); e0=$(cpu "$engine")
   # shellcheck disable=SC2086
   "$work/otlpload" -grpc "$addr" -duration "$duration" -pids "$server,$engine" $load >"$work/$name.log" 2>&1 || { cat "$work/$name.log" >&2; exit 1; }
@@ -56,6 +56,8 @@ measure() {
   settle
   s1=$(cpu "$server"); e1=$(cpu "$engine")
   spans=$(sql "SELECT count() FROM $database.$table")
+  accepted=$(sed -n 's/.*"accepted_spans": \([0-9]*\).*/\1/p' "$work/$name.log")
+  [ "$spans" = "$accepted" ] || echo "$name: $accepted spans accepted but $spans stored" | tee -a "$work/notes" >&2
   bytes=$(sql "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '$database'")
   rate=$(awk -v n="$spans" -v d="${duration%s}" 'BEGIN { printf "%d", n / d }')
   awk -v name="$name" -v n="$spans" -v r="$rate" -v s="$(awk "BEGIN{print $s1-$s0}")" -v e="$(awk "BEGIN{print $e1-$e0}")" -v m="$memory" -v b="$bytes" 'BEGIN {
@@ -65,7 +67,7 @@ measure() {
     sed "s/^/    /" >&2 || true
 }
 
-: >"$work/rows"
+: >"$work/rows"; : >"$work/notes"
 if [ "$only" != peer ]; then
   dir=$data/tidemark; mkdir -p "$dir"; start "$dir"
   measure tidemark tidemark spans "$product" "$grpc"
@@ -83,4 +85,4 @@ fi
 echo
 echo "| | spans | spans/s | CPU s, server + engine | spans per CPU-second | RSS MB, server + engine | bytes a span |"
 echo "|---|---|---|---|---|---|---|"
-cat "$work/rows"
+cat "$work/rows" "$work/notes"

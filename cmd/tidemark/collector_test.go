@@ -66,29 +66,40 @@ func TestCollector(t *testing.T) {
 // startCollector runs a collector with one exporter and returns the address of its gRPC receiver.
 func startCollector(t *testing.T, exporter string) string {
 	t.Helper()
+	addr := freeAddr(t)
+	name, _, _ := strings.Cut(exporter, ":")
+	pipeline := "{receivers: [otlp], processors: [batch], exporters: [" + name + "]}"
+	runCollector(t, `receivers: {otlp: {protocols: {grpc: {endpoint: '`+addr+`'}}}}
+processors: {batch: {timeout: 50ms}}
+exporters: {`+exporter+`}
+service: {pipelines: {traces: `+pipeline+`, metrics: `+pipeline+`, logs: `+pipeline+`}}
+`, addr)
+	return addr
+}
+
+// freeAddr is a loopback address that was free a moment ago.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// runCollector runs a collector until the test's end; it returns when receiver answers.
+func runCollector(t *testing.T, config, receiver string) {
+	t.Helper()
 	bin, err := collectorBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	free.Close()
-	name, _, _ := strings.Cut(exporter, ":")
 	file := filepath.Join(t.TempDir(), "collector.yaml")
-	pipeline := "{receivers: [otlp], processors: [batch], exporters: [" + name + "]}"
-	if err := os.WriteFile(file, []byte(`receivers: {otlp: {protocols: {grpc: {endpoint: '`+addr+`'}}}}
-processors: {batch: {timeout: 50ms}}
-exporters: {`+exporter+`}
-service:
-  telemetry: {metrics: {level: none}, logs: {level: warn}}
-  pipelines: {traces: `+pipeline+`, metrics: `+pipeline+`, logs: `+pipeline+`}
-`), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(bin, "--config", "file:"+file)
+	cmd := exec.Command(bin, "--config", "file:"+file, "--config", "yaml:service::telemetry::metrics::level: none")
 	cmd.SysProcAttr = endsWithParent()
 	said := &output{}
 	cmd.Stdout, cmd.Stderr = said, said
@@ -103,13 +114,12 @@ service:
 		}
 	})
 	within(t, 20*time.Second, "the collector listens", func() bool {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
+		c, err := net.DialTimeout("tcp", receiver, time.Second)
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
-	return addr
 }
 
 // through waits, after each export to the collector, until what it passes on is stored.
