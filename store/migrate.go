@@ -40,14 +40,22 @@ const leaseTable = `CREATE TABLE IF NOT EXISTS schema_lease%s (
     holder String, until DateTime64(3), taken DateTime64(6) DEFAULT now64(6)
 ) ENGINE = MergeTree ORDER BY taken TTL toDateTime(until) + INTERVAL 1 DAY`
 
-// leaseFor bounds how long a crashed migration keeps others waiting.
-const leaseFor = 30 * time.Second
+// leaseFor bounds how long a crashed migration keeps others waiting; settle, how long a lease may take from its time
+// stamp to being seen by others.
+const (
+	leaseFor = 10 * time.Second
+	settle   = 200 * time.Millisecond
+)
 
 // Migrate brings the connection's database to this program's schema. cluster names a ClickHouse cluster over whose
 // shards tables are spread, or is empty. It may be called by several processes at once and again after a crash. A
 // database written by a newer program is refused; so is one whose applied files differ from this program's.
+// holder names this process to others that migrate at the same time.
 func Migrate(ctx context.Context, conn driver.Conn, cluster, holder string) error {
-	return migrate(ctx, conn, embedded, cluster, holder)
+	if err := migrate(ctx, conn, embedded, cluster, holder); err != nil {
+		return err
+	}
+	return applyRetention(ctx, conn, cluster)
 }
 
 func migrate(ctx context.Context, conn driver.Conn, files fs.FS, cluster, holder string) error {
@@ -131,12 +139,18 @@ func lease(ctx context.Context, conn driver.Conn, holder string) (release func()
 		if err := conn.Exec(ctx, "INSERT INTO schema_lease (holder, until) SELECT ?, now64(3) + INTERVAL ? SECOND", holder, int(leaseFor.Seconds())); err != nil {
 			return nil, fmt.Errorf("take the lease for migrating: %w", err)
 		}
+		since := time.Time{} // when this holder was seen to be first
 		for began := time.Now(); time.Since(began) < leaseFor/2; {
 			var first string
 			if err := conn.QueryRow(ctx, "SELECT argMin(holder, (taken, holder)) FROM schema_lease WHERE until > now64(3)").Scan(&first); err != nil {
 				return nil, fmt.Errorf("read who is migrating: %w", err)
 			}
-			if first == holder {
+			switch {
+			case first != holder:
+				since = time.Time{}
+			case since.IsZero():
+				since = time.Now()
+			case time.Since(since) > settle:
 				return release, nil
 			}
 			select {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,8 +68,7 @@ func Retention(ctx context.Context, conn driver.Conn) (map[string]int, error) {
 }
 
 // SetRetention changes how many days the named signals are kept; the others stay. It answers with all of them. Data
-// past its time goes with the next merges; what would be kept longer from now on is what has not gone yet. On a
-// cluster, cluster is its name.
+// past its time goes with the next merges. On a cluster, cluster is its name.
 func SetRetention(ctx context.Context, conn driver.Conn, cluster string, change map[string]int) (map[string]int, error) {
 	days, err := Retention(ctx, conn)
 	if err != nil {
@@ -83,27 +84,67 @@ func SetRetention(ctx context.Context, conn driver.Conn, cluster string, change 
 		}
 		days[name] = d
 	}
-	local := ""
-	if cluster != "" {
-		local = "_local"
-	}
-	for _, s := range Signals {
-		if _, ok := change[s.Name]; !ok {
-			continue
-		}
-		for _, t := range s.Tables {
-			sql := fmt.Sprintf("ALTER TABLE %s%s%s MODIFY TTL %s + INTERVAL %d DAY SETTINGS materialize_ttl_after_modify = 0",
-				t.Name, local, onCluster(cluster), t.Age, days[s.Name])
-			if err := conn.Exec(ctx, sql); err != nil {
-				return nil, fmt.Errorf("change how long %s is kept: %w", t.Name, err)
-			}
-		}
-	}
 	b, err := json.Marshal(days)
 	if err != nil {
 		return nil, err
 	}
-	return days, SetSetting(ctx, conn, retentionKey, string(b))
+	if err := SetSetting(ctx, conn, retentionKey, string(b)); err != nil {
+		return nil, err
+	}
+	return days, applyRetention(ctx, conn, cluster)
+}
+
+// applyRetention gives every table the TTL that the setting says, where it has another: after a change, after a
+// crash in the middle of one, and where a migration made a table anew.
+func applyRetention(ctx context.Context, conn driver.Conn, cluster string) error {
+	days, err := Retention(ctx, conn)
+	if err != nil {
+		return err
+	}
+	have, err := tableDays(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, s := range Signals {
+		for _, t := range s.Tables {
+			name := t.Name
+			if cluster != "" {
+				name += "_local"
+			}
+			if have[name] == days[s.Name] {
+				continue
+			}
+			// Only the table's description changes: rewriting the data at once would cost hours on a full disk.
+			sql := fmt.Sprintf("ALTER TABLE %s%s MODIFY TTL %s + INTERVAL %d DAY SETTINGS materialize_ttl_after_modify = 0",
+				name, onCluster(cluster), t.Age, days[s.Name])
+			if err := conn.Exec(ctx, sql); err != nil {
+				return fmt.Errorf("change how long %s is kept: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+var ttlDays = regexp.MustCompile(`\bTTL [^\n]*?toIntervalDay\((\d+)\)`)
+
+// tableDays reads the TTL of each table of the database in days.
+func tableDays(ctx context.Context, conn driver.Conn) (map[string]int, error) {
+	rows, err := conn.Query(ctx, "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'")
+	if err != nil {
+		return nil, fmt.Errorf("read how long tables are kept: %w", err)
+	}
+	defer rows.Close()
+	days := map[string]int{}
+	for rows.Next() {
+		var name, engine string
+		if err := rows.Scan(&name, &engine); err != nil {
+			return nil, fmt.Errorf("read how long tables are kept: %w", err)
+		}
+		if m := ttlDays.FindStringSubmatch(engine); m != nil {
+			days[name], _ = strconv.Atoi(m[1])
+		}
+	}
+	return days, rows.Err()
 }
 
 func signal(name string) *Signal {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Format is the version of the data directory's layout. A directory of a newer format is refused.
@@ -49,7 +50,7 @@ func Hold(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the data directory %s cannot be written (%v): choose another with --data-dir", abs, reason(err))
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if !tryLock(lock, syscall.LOCK_EX, 300*time.Millisecond) {
 		lock.Close()
 		return nil, fmt.Errorf("the data directory %s is in use by another Tidemark: stop that one, or choose another directory with --data-dir", abs)
 	}
@@ -109,10 +110,33 @@ func FindRunning(path string) (Running, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &r)
 	}
-	if err != nil || syscall.Kill(r.PID, 0) == syscall.ESRCH {
-		return r, fmt.Errorf("no Tidemark is running on %s: start it, or name its data directory with --data-dir or its store with --clickhouse-dsn", path)
+	if err != nil || !held(path) {
+		return Running{}, fmt.Errorf("no Tidemark is running on %s: start it, or name its data directory with --data-dir or its store with --clickhouse-dsn", path)
 	}
 	return r, nil
+}
+
+// held tells whether a process holds the directory, without keeping another from it.
+func held(path string) bool {
+	lock, err := os.Open(filepath.Join(path, "lock"))
+	if err != nil {
+		return false
+	}
+	defer lock.Close()
+	return !tryLock(lock, syscall.LOCK_SH, 0)
+}
+
+// tryLock locks a file unless another process holds it for as long as patience. Some patience passes over held's
+// short look.
+func tryLock(lock *os.File, how int, patience time.Duration) bool {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if syscall.Flock(int(lock.Fd()), how|syscall.LOCK_NB) == nil {
+			return true
+		}
+		if time.Since(began) >= patience {
+			return false
+		}
+	}
 }
 
 // secret reads a generated password, or makes one of 160 random bits.

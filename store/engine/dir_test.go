@@ -57,8 +57,27 @@ func TestRunningIsFoundWhileHeld(t *testing.T) {
 	if got, err := FindRunning(dir); err != nil || got != want {
 		t.Errorf("FindRunning = %+v, %v", got, err)
 	}
+	file := filepath.Join(dir, "running.json")
+	left, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("running.json, which holds a password: mode %v, %v", info.Mode(), err)
+	}
 	d.Release()
 	if _, err := FindRunning(dir); err == nil {
 		t.Error("found a product that has ended")
+	}
+	if err := os.WriteFile(file, left, 0o600); err != nil { // as a killed product leaves it
+		t.Fatal(err)
+	}
+	if _, err := FindRunning(dir); err == nil || !strings.Contains(err.Error(), "no Tidemark is running on "+dir) {
+		t.Errorf("after a kill: %v", err)
+	}
+	if d, err = Hold(dir); err != nil {
+		t.Errorf("a killed product's directory: %v", err)
+	} else {
+		d.Release()
 	}
 }
