@@ -13,6 +13,7 @@ export function ErrorView({ error: thrown, reset }: ErrorComponentProps) {
   useMemo(() => console.error(id, thrown), [id, thrown]);
   return (
     <Empty
+      page
       title={stale ? "Tidemark was updated" : "This page stopped working"}
       action={
         <>
@@ -29,7 +30,7 @@ export function ErrorView({ error: thrown, reset }: ErrorComponentProps) {
 
 export function NotFound() {
   return (
-    <Empty title="There is no such page" action={<Link to="/services" className="link">Go to the services</Link>}>
+    <Empty page title="There is no such page" action={<Link to="/services" className="link">Go to the services</Link>}>
       <p>The address may be from a newer version, or mistyped.</p>
     </Empty>
   );

@@ -109,9 +109,9 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
   return (
     <figure className={frame.chart} data-bare={bare || undefined} aria-labelledby={id} data-testid="heatmap">
       <figcaption className={frame.head}>
-        <h3 id={id} className={frame.title}>
+        <h2 id={id} className={frame.title}>
           {title}
-        </h3>
+        </h2>
         {aside}
       </figcaption>
       <div

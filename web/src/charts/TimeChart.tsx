@@ -103,9 +103,9 @@ export function TimeChart(props: TimeChartProps) {
   return (
     <figure className={css.chart} data-bare={props.bare || undefined} aria-labelledby={id} data-testid="time-chart">
       <figcaption className={css.head}>
-        <h3 id={id} className={css.title}>
+        <h2 id={id} className={css.title}>
           {title}
-        </h3>
+        </h2>
         {props.aside}
         <button type="button" className={css.tableToggle} aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           {asTable ? "Chart" : "Table"}

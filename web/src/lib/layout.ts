@@ -7,19 +7,28 @@ export interface Placed {
   y: number;
 }
 
-export const NODE_WIDTH = 178;
-export const NODE_HEIGHT = 52;
+export interface NodeSize {
+  width: number;
+  height: number;
+}
+
+/** Above this many nodes a box shows its name alone, in larger type, so that the whole map stays readable. */
+const DENSE = 45;
+
+export const isDense = (nodes: number): boolean => nodes > DENSE;
+export const nodeSize = (nodes: number): NodeSize => (isDense(nodes) ? { width: 190, height: 32 } : { width: 178, height: 52 });
 
 export function place(ids: readonly string[], edges: readonly { source: string; target: string }[], vertical = false): Map<string, Placed> {
   const g = new Graph();
-  const dense = ids.length > 60;
-  g.setGraph({ rankdir: vertical ? "TB" : "LR", nodesep: dense ? 12 : 22, ranksep: vertical ? 48 : 84, marginx: 16, marginy: 16 });
+  const dense = isDense(ids.length);
+  const size = nodeSize(ids.length);
+  g.setGraph({ rankdir: vertical ? "TB" : "LR", nodesep: dense ? 6 : 22, ranksep: vertical ? 48 : dense ? 60 : 84, marginx: 16, marginy: 16 });
   g.setDefaultEdgeLabel(() => ({}));
-  for (const id of ids) g.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
+  for (const id of ids) g.setNode(id, { ...size });
   for (const e of edges) if (e.source !== e.target && g.hasNode(e.source) && g.hasNode(e.target)) g.setEdge(e.source, e.target);
   dagre(g);
   return new Map(ids.map((id) => {
     const n = g.node(id);
-    return [id, { x: (n.x ?? 0) - NODE_WIDTH / 2, y: (n.y ?? 0) - NODE_HEIGHT / 2 }];
+    return [id, { x: (n.x ?? 0) - size.width / 2, y: (n.y ?? 0) - size.height / 2 }];
   }));
 }

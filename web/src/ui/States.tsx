@@ -28,10 +28,11 @@ export function SkeletonRows({ rows = 8, height = 34 }: { rows?: number; height?
 }
 
 /** Nothing here: says why, and what to do. `command` is offered for copying. */
-export function Empty({ title, children, command, action }: { title: string; children?: ReactNode; command?: string; action?: ReactNode }) {
+export function Empty({ title, children, command, action, page }: { title: string; children?: ReactNode; command?: string; action?: ReactNode; /** It is the whole page: its title is the heading. */ page?: boolean }) {
+  const Title = page ? "h1" : "p";
   return (
     <div className={css.empty}>
-      <p className={css.title}>{title}</p>
+      <Title className={css.title}>{title}</Title>
       {children && <div className={css.why}>{children}</div>}
       {command && <CopyText text={command} />}
       {action}

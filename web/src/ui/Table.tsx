@@ -18,6 +18,8 @@ export interface Column<T> {
   sort?: (row: T) => number | string | null | undefined;
   /** Sorted this way at the first click. */
   first?: Direction;
+  /** The label is for screen readers only. */
+  quiet?: boolean;
   /** Hidden below 700 px. */
   secondary?: boolean;
 }
@@ -111,7 +113,7 @@ function HeadCell<T>({ column: c, active, dir, onSort }: { column: Column<T>; ac
           {active && (dir === "asc" ? <ArrowUp size={12} aria-hidden /> : <ArrowDown size={12} aria-hidden />)}
         </button>
       ) : (
-        c.label
+        <span className={c.quiet ? "visually-hidden" : undefined}>{c.label}</span>
       )}
     </div>
   );

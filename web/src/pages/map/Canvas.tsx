@@ -4,7 +4,7 @@ import { Background, BackgroundVariant, Controls, type Edge, MarkerType, type No
 import "@xyflow/react/dist/base.css";
 import type { EdgeRow, MapAnswer, MapNode } from "@/api/types";
 import { edgeWidth } from "@/lib/graph";
-import { NODE_HEIGHT, NODE_WIDTH, place } from "@/lib/layout";
+import { isDense, type NodeSize, nodeSize, place } from "@/lib/layout";
 import { useAppearance } from "@/app/theme";
 import { CallEdge, type CallEdgeData } from "./CallEdge";
 import { ServiceNode, type ServiceNodeData } from "./ServiceNode";
@@ -26,17 +26,18 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
   const appearance = useAppearance();
   const flow = useRef<ReactFlowInstance<Node<ServiceNodeData>, Edge<CallEdgeData>> | null>(null);
   const vertical = innerWidth < 700;
+  const size = nodeSize(data.nodes.length);
   const topology = useMemo(() => topologyOf(data), [data]);
   const positions = useMemo(() => place(data.nodes.map((n) => n.id), data.edges, vertical), [topology, vertical]);
-  const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, { find, focus, onFocus, vertical })), [data, positions, find, focus, onFocus, vertical]);
+  const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, { find, focus, onFocus, vertical, size, dense: isDense(data.nodes.length) })), [data, positions, find, focus, onFocus, vertical]);
   const edges = useMemo(() => toEdges(data.edges), [data]);
 
   // A new set of nodes is brought into view; new numbers leave the view alone.
-  useEffect(() => void flow.current?.fitView({ padding: 0.08, maxZoom: 1.1 }), [topology]);
+  useEffect(() => void flow.current?.fitView(fit(vertical)), [topology]);
   useEffect(() => {
     const hit = find ? data.nodes.find((n) => n.name.toLowerCase().includes(find.toLowerCase())) : undefined;
     const at = hit && positions.get(hit.id);
-    if (at) void flow.current?.setCenter(at.x + NODE_WIDTH / 2, at.y + NODE_HEIGHT / 2, { zoom: 1 });
+    if (at) void flow.current?.setCenter(at.x + size.width / 2, at.y + size.height / 2, { zoom: 1 });
   }, [find]);
 
   return (
@@ -49,7 +50,7 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
         colorMode={appearance === "dark" ? "dark" : "light"}
         onInit={(instance) => {
           flow.current = instance;
-          void instance.fitView({ padding: 0.08, maxZoom: 1.1 });
+          void instance.fitView(fit(vertical));
         }}
         onNodeClick={(_, n) => (n.data.node.kind === "service" ? void navigate({ to: "/services/$service", params: { service: n.data.node.name } }) : onFocus(n.id))}
         nodesDraggable={false}
@@ -68,6 +69,9 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
   );
 }
 
+// A phone shows a part of a large map that can be read rather than all of it as dust.
+const fit = (vertical: boolean) => ({ padding: 0.05, maxZoom: 1.1, minZoom: vertical ? 0.55 : 0.2 });
+
 function topologyOf(data: MapAnswer): string {
   return [...data.nodes.map((n) => n.id).sort(), ...data.edges.map((e) => `${e.source}>${e.target}`).sort()].join("|");
 }
@@ -77,17 +81,18 @@ interface Look {
   focus: string | undefined;
   onFocus: (id: string) => void;
   vertical: boolean;
+  size: NodeSize;
+  dense: boolean;
 }
 
-function toNode(n: MapNode, position: { x: number; y: number }, { find, focus, onFocus, vertical }: Look): Node<ServiceNodeData> {
+function toNode(n: MapNode, position: { x: number; y: number }, { find, focus, onFocus, vertical, size, dense }: Look): Node<ServiceNodeData> {
   const dimmed = find !== "" && !n.name.toLowerCase().includes(find.toLowerCase());
   return {
     id: n.id,
     type: "service",
     position,
-    width: NODE_WIDTH,
-    height: NODE_HEIGHT,
-    data: { node: n, dimmed, focused: n.id === focus, onFocus, vertical },
+    ...size,
+    data: { node: n, dimmed, focused: n.id === focus, onFocus, vertical, dense },
     ariaLabel: `${n.name}, ${n.kind}`,
   };
 }

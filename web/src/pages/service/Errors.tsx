@@ -52,7 +52,8 @@ function errorColumns(service: string): Column<ErrorGroup>[] {
     { id: "last", label: "Last seen", width: "136px", align: "right", secondary: true, sort: (g) => g.last_seen_ms, render: (g) => <Time t={g.last_seen_ms} /> },
     {
       id: "traces",
-      label: "",
+      label: "Traces",
+      quiet: true,
       width: "52px",
       align: "right",
       render: (g) => (

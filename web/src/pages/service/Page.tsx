@@ -39,7 +39,7 @@ export default function ServicePage() {
   const q = useQuery(serviceQuery(scope, service));
   if (q.error instanceof ApiError && q.error.status === 404 && !q.data) {
     return (
-      <Empty title={`No service “${service}”`} action={<Link to="/services" className="link">All services</Link>}>
+      <Empty page title={`No service “${service}”`} action={<Link to="/services" className="link">All services</Link>}>
         It never sent a span here, or its spans are past their retention.
       </Empty>
     );

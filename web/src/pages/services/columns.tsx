@@ -34,7 +34,8 @@ export const columns: Column<ServiceRow>[] = [
   rate!,
   {
     id: "spark",
-    label: "",
+    label: "Requests over time",
+    quiet: true,
     width: "124px",
     secondary: true,
     render: (r) => <Sparkline values={r.sparkline.rate} width={116} height={24} label={`Requests of ${r.service} over the range`} color="var(--muted)" />,
