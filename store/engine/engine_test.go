@@ -106,6 +106,28 @@ func TestCrashKeepsCommittedRowsAndAddress(t *testing.T) {
 	}
 }
 
+// Kills in the middle of inserts: what was acknowledged is there, and nothing is there twice.
+func TestKillsUnderLoadLoseNothingAcknowledged(t *testing.T) {
+	e := start(t, t.TempDir())
+	query(t, e.DSN(), "CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 1000")
+	acknowledged := uint64(0)
+	for kill := range 3 {
+		pid := e.PID()
+		timer := time.AfterFunc(time.Duration(100+150*kill)*time.Millisecond, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		for e.Restarts() <= kill {
+			// query repeats an insert whose answer was lost: the token keeps it from being stored twice.
+			query(t, e.DSN(), fmt.Sprintf("INSERT INTO kept SETTINGS insert_deduplication_token = '%d' SELECT %d", acknowledged, acknowledged))
+			acknowledged++
+		}
+		timer.Stop()
+	}
+	got := query(t, e.DSN(), "SELECT concat(toString(count()), ' rows, ', toString(uniqExact(n)), ' distinct, up to ', toString(max(n))) FROM kept")
+	if want := fmt.Sprintf("%d rows, %d distinct, up to %d", acknowledged, acknowledged, acknowledged-1); got != want {
+		t.Errorf("after 3 kills: %s; want %s", got, want)
+	}
+	t.Logf("%d inserts acknowledged over 3 kills", acknowledged)
+}
+
 func TestRestartKeepsDataAndPassword(t *testing.T) {
 	dir := t.TempDir()
 	e := start(t, dir)
