@@ -172,6 +172,21 @@ export interface LiveResult<T> {
   freshAt: number;
 }
 
+/** How often to ask over HTTP while the websocket is away. */
+const FALLBACK_MS = 5_000;
+
+/** What a query beside a subscription should use as refetchInterval: asks only while the live stream cannot serve. */
+export function useFallback(enabled: boolean, live: { error: Problem | undefined }): number | false {
+  const { state } = useLiveStatus();
+  return enabled && (live.error !== undefined || state === "offline") ? FALLBACK_MS : false;
+}
+
+/** The newer of what the stream and what the query brought, by the server's clock. */
+export function newest<T extends { range: { now_ms: number } }>(live: T | undefined, asked: T | undefined): T | undefined {
+  if (!live || !asked) return live ?? asked;
+  return asked.range.now_ms > live.range.now_ms ? asked : live;
+}
+
 /**
  * Subscribes while `enabled` and the component is mounted. `merge` lays an update
  * over the snapshot held (default: replace). Only the calling component renders,

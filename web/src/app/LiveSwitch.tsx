@@ -22,9 +22,9 @@ export function LiveSwitch() {
   useEffect(() => {
     const paint = (now: number) => {
       const age = status.freshAt ? now - status.freshAt : Infinity;
-      const label = !following ? "Fixed range" : scope.paused ? "Paused" : status.state === "offline" ? "Reconnecting" : age === Infinity ? "Live" : ago(age);
+      const label = !following ? "Fixed range" : scope.paused ? "Paused" : status.state === "offline" ? "Reconnecting" : age === Infinity ? "Live" : ago(age) + (status.skipped > 0 ? " · slow" : "");
       if (text.current && text.current.textContent !== label) text.current.textContent = label;
-      const tone = !scope.live ? "idle" : status.state === "offline" ? "bad" : age > 30_000 && age !== Infinity ? "warn" : "on";
+      const tone = !scope.live ? "idle" : status.state === "offline" ? "bad" : status.skipped > 0 || (age > 30_000 && age !== Infinity) ? "warn" : "on";
       if (dot.current && dot.current.dataset.tone !== tone) dot.current.dataset.tone = tone;
     };
     paint(Date.now());

@@ -59,6 +59,18 @@ export function Failed({ error, retry, still }: { error: unknown; retry?: () => 
   );
 }
 
+/** Above an older answer when a newer one could not be had. */
+function Stale({ error, retry }: { error: unknown; retry: () => void }) {
+  return (
+    <p className={css.stale} role="status">
+      Shown as last answered: {error instanceof Error ? error.message : "the newest could not be had"}.
+      <button type="button" className={css.again} onClick={retry}>
+        Try again
+      </button>
+    </p>
+  );
+}
+
 interface QueryLike<T> {
   data: T | undefined;
   error: unknown;
@@ -68,7 +80,14 @@ interface QueryLike<T> {
 
 /** The usual switch over a query: skeleton, failure (only when there is nothing older to show), content. */
 export function Query<T>({ query, skeleton, children }: { query: QueryLike<T>; skeleton?: ReactNode; children: (data: T) => ReactNode }) {
-  if (query.data !== undefined) return children(query.data);
+  if (query.data !== undefined) {
+    return (
+      <>
+        {!!query.error && <Stale error={query.error} retry={() => void query.refetch()} />}
+        {children(query.data)}
+      </>
+    );
+  }
   if (query.error) return <Failed error={query.error} retry={() => void query.refetch()} />;
   return skeleton ?? <SkeletonRows />;
 }

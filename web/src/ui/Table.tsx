@@ -4,6 +4,8 @@
 import { type KeyboardEvent, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
+import { csv, download } from "@/lib/csv";
+import { plural } from "@/lib/format";
 import { type Direction, groupBy, sortBy } from "@/lib/sort";
 import css from "./Table.module.css";
 
@@ -36,11 +38,13 @@ interface Props<T> {
   onOpen?: (row: T) => void;
   group?: (row: T) => string;
   rowHeight?: number;
+  /** Offers the rows as this file, without ".csv". */
+  csvName?: string;
 }
 
 type Item<T> = { kind: "group"; key: string; count: number } | { kind: "row"; key: string; row: T };
 
-export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onSort, onOpen, group, rowHeight = 36 }: Props<T>) {
+export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onSort, onOpen, group, rowHeight = 36, csvName }: Props<T>) {
   const sorted = useMemo(() => {
     const by = columns.find((c) => c.id === sort)?.sort;
     return by ? sortBy(rows, by, dir) : rows;
@@ -99,8 +103,22 @@ export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onS
           );
         })}
       </div>
+      {csvName && rows.length > 0 && (
+        <div className={css.foot}>
+          {plural(rows.length, "row")}
+          <button type="button" className={css.csv} onClick={() => exportRows(csvName, columns, sorted)}>
+            CSV
+          </button>
+        </div>
+      )}
     </div>
   );
+}
+
+// What a column sorts by is its plain value: durations in nanoseconds, ratios 0…1.
+function exportRows<T>(name: string, columns: readonly Column<T>[], rows: readonly T[]) {
+  const shown = columns.filter((c) => c.sort);
+  download(`${name}.csv`, csv(shown.map((c) => c.id), rows.map((r) => shown.map((c) => c.sort!(r)))));
 }
 
 function HeadCell<T>({ column: c, active, dir, onSort }: { column: Column<T>; active: boolean; dir: Direction; onSort?: (id: string, dir: Direction) => void }) {

@@ -99,7 +99,7 @@ function Problems({ a }: { a: IngestAnswer }) {
       {a.problems.length === 0 ? (
         <Empty title="Nothing">Everything that was sent since the start is stored as it came.</Empty>
       ) : (
-        <Table label="Problems by reason" rows={a.problems} columns={problemColumns} rowKey={(p) => `${p.kind} ${p.signal} ${p.reason}`} {...sort} />
+        <Table label="Problems by reason" rows={a.problems} columns={problemColumns} rowKey={(p) => `${p.kind} ${p.signal} ${p.reason}`} {...sort} csvName="ingest-problems" />
       )}
     </Panel>
   );

@@ -2,12 +2,12 @@ import { useMemo } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { Crosshair } from "lucide-react";
-import { useLive } from "@/api/live";
+import { newest, useFallback, useLive } from "@/api/live";
 import { mapQuery } from "@/api/queries";
 import type { MapAnswer } from "@/api/types";
 import { useScope, useSpan } from "@/app/range";
 import { near } from "@/lib/graph";
-import { plural } from "@/lib/format";
+import { ago, plural } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { MenuItem, Popover } from "@/ui/Popover";
 import { SearchField } from "@/ui/SearchField";
@@ -23,9 +23,10 @@ const DEPTHS = [{ id: "1", label: "1" }, { id: "2", label: "2" }, { id: "3", lab
 export default function MapPage() {
   const scope = useScope();
   const span = useSpan();
-  const q = useQuery(mapQuery(scope, {}));
   const live = useLive<MapAnswer>({ kind: "map", env: scope.env, window_ms: Math.round(span.to - span.from) }, { from: scope.range.from, enabled: scope.live });
-  const query = live.data ? { ...q, data: live.data } : q;
+  const q = useQuery({ ...mapQuery(scope, {}), refetchInterval: useFallback(scope.live, live) });
+  const data = newest(live.data, q.data);
+  const query = data ? { ...q, data } : q;
   return (
     <div className={css.page}>
       <h1 className="visually-hidden">Service map</h1>
@@ -71,11 +72,18 @@ function MapView({ data }: { data: MapAnswer }) {
         <span className={css.count}>
           {plural(shown.nodes.length, "node")} · {plural(shown.edges.length, "connection")}
           {data.sampled && " · sampled"}
+          <MapAge data={data} />
         </span>
       </div>
       <Canvas data={shown} find={find} focus={focus} onFocus={setFocus} />
     </>
   );
+}
+
+/** Calls are drawn from closed windows: says how far behind the present the map is. */
+function MapAge({ data }: { data: MapAnswer }) {
+  const age = data.range.now_ms - data.fresh_to_ms;
+  return data.fresh_to_ms > 0 && age > 5_000 && data.range.to_ms > data.fresh_to_ms ? <> · calls up to {ago(age)}</> : null;
 }
 
 function FocusMenu({ data, focus, onFocus }: { data: MapAnswer; focus: string | undefined; onFocus: (id: string | undefined) => void }) {

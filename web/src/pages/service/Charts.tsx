@@ -1,7 +1,7 @@
 import { useMemo } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { useLive } from "@/api/live";
+import { newest, useFallback, useLive } from "@/api/live";
 import { heatmapQuery, redQuery } from "@/api/queries";
 import type { HeatmapAnswer, RedAnswer, VersionRow } from "@/api/types";
 import { around, durationText, query, tracesSearch } from "@/app/links";
@@ -40,9 +40,9 @@ function RequestsAndErrors({ service, filter, versions }: Props) {
   const scope = useScope();
   const navigate = useNavigate();
   const selection = useSelection(service);
-  const q = useQuery({ ...redQuery(scope, selection), refetchInterval: false });
   const live = useLive<RedAnswer>({ kind: "red", env: scope.env, ...selection }, { from: scope.range.from, enabled: scope.live, merge: mergeRed });
-  const data = live.data ?? q.data;
+  const q = useQuery({ ...redQuery(scope, selection), refetchInterval: useFallback(scope.live, live) });
+  const data = newest(live.data, q.data);
   const markers = useMemo(() => deploys(versions, data), [versions, data]);
   if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} still="The tables below are asked for separately." /> : <ChartSkeletons />;
   const s = data.series[0];
@@ -69,10 +69,12 @@ function Latency({ service, filter }: { service: string; filter: string }) {
   const scope = useScope();
   const navigate = useNavigate();
   const { operation, version } = useSelection(service);
-  const q = useQuery({ ...heatmapQuery(scope, { service, operation, version }), refetchInterval: scope.live && version ? 5_000 : false });
   // A version's heatmap has no live stream; it is asked for again instead.
-  const live = useLive<HeatmapAnswer>({ kind: "heatmap", service, operation, env: scope.env }, { from: scope.range.from, enabled: scope.live && !version, merge: mergeHeatmap });
-  const data = live.data ?? q.data;
+  const streams = scope.live && !version;
+  const live = useLive<HeatmapAnswer>({ kind: "heatmap", service, operation, env: scope.env }, { from: scope.range.from, enabled: streams, merge: mergeHeatmap });
+  const fallback = useFallback(scope.live, live);
+  const q = useQuery({ ...heatmapQuery(scope, { service, operation, version }), refetchInterval: scope.live && version ? 5_000 : fallback });
+  const data = newest(live.data, q.data);
   if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} /> : <Skeleton height={280} />;
   return (
     <Heatmap

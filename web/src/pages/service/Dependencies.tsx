@@ -18,15 +18,15 @@ export function Dependencies({ service }: { service: string }) {
     <Query query={q}>
       {({ callers, callees }) => (
         <>
-          <Side title="Called by" side="source" rows={callers} empty="Nothing that sends telemetry calls it in this range." />
-          <Side title="Calls" side="target" rows={callees} empty="It calls no other service, database or queue in this range." />
+          <Side service={service} title="Called by" side="source" rows={callers} empty="Nothing that sends telemetry calls it in this range." />
+          <Side service={service} title="Calls" side="target" rows={callees} empty="It calls no other service, database or queue in this range." />
         </>
       )}
     </Query>
   );
 }
 
-function Side({ title, side, rows, empty }: { title: string; side: "source" | "target"; rows: readonly EdgeRow[]; empty: string }) {
+function Side({ service, title, side, rows, empty }: { service: string; title: string; side: "source" | "target"; rows: readonly EdgeRow[]; empty: string }) {
   const navigate = useNavigate();
   const sort = useSort("rate");
   const columns = useMemo<Column<EdgeRow>[]>(
@@ -49,6 +49,7 @@ function Side({ title, side, rows, empty }: { title: string; side: "source" | "t
           columns={columns}
           rowKey={(r) => `${r.target_kind} ${r[side]}`}
           {...sort}
+          csvName={`${service}-${side === "source" ? "callers" : "callees"}`}
           onOpen={(r) => isService(r, side) && void navigate({ to: "/services/$service", params: { service: r[side] }, search: { tab: "dependencies" } })}
         />
       )}

@@ -23,7 +23,7 @@ export function Errors({ service }: { service: string }) {
           <Empty title="No errors in this range">No span of this service ended with status error.</Empty>
         ) : (
           <>
-            <Table label="Errors" rows={groups} columns={columns} rowKey={(g) => `${g.type} ${g.operation} ${g.message}`} rowHeight={50} {...sort} />
+            <Table label="Errors" rows={groups} columns={columns} rowKey={(g) => `${g.type} ${g.operation} ${g.message}`} rowHeight={50} {...sort} csvName={`${service}-errors`} />
             {truncated && <p className={css.sub}>Only the most frequent groups are shown.</p>}
           </>
         )

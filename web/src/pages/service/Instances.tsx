@@ -18,6 +18,7 @@ export function Instances({ data }: { data: ServiceAnswer }) {
       columns={columns}
       rowKey={(r) => `${r.env} ${r.instance} ${r.version}`}
       {...sort}
+      csvName={`${data.service}-instances`}
       onOpen={(r) => void navigate({ search: (o) => ({ ...o, instance: r.instance }), resetScroll: false })}
     />
   );

@@ -47,6 +47,7 @@ export function Operations({ service }: { service: string }) {
               columns={columns}
               rowKey={(r) => `${r.kind} ${r.name}`}
               {...sort}
+              csvName={`${service}-operations`}
               onOpen={(r) => void navigate({ search: (o) => ({ ...o, operation: r.name }), resetScroll: false })}
             />
           )

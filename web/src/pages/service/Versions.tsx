@@ -19,6 +19,7 @@ export function Versions({ data }: { data: ServiceAnswer }) {
       columns={columns}
       rowKey={(r) => `${r.env} ${r.version}`}
       {...sort}
+      csvName={`${data.service}-versions`}
       onOpen={(r) => void navigate({ search: (o) => ({ ...o, version: r.version }), resetScroll: false })}
     />
   );

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { Download, Layers } from "lucide-react";
-import { useLive } from "@/api/live";
+import { newest, useFallback, useLive } from "@/api/live";
 import { servicesQuery, statusQuery } from "@/api/queries";
 import type { ServiceRow, ServicesAnswer } from "@/api/types";
 import { useScope, useSpan } from "@/app/range";
@@ -33,9 +33,10 @@ function Services() {
   const navigate = useNavigate({ from: "/services" });
   const scope = useScope();
   const span = useSpan();
-  const query = useQuery(servicesQuery(scope));
   const live = useLive<ServicesAnswer>({ kind: "services", env: scope.env, window_ms: Math.round(span.to - span.from) }, { from: scope.range.from, enabled: scope.live });
-  const all = (live.data ?? query.data)?.services;
+  const query = useQuery({ ...servicesQuery(scope), refetchInterval: useFallback(scope.live, live) });
+  const answer = newest(live.data, query.data);
+  const all = answer?.services;
   const rows = useMemo(() => filterRows(all ?? [], search.q), [all, search.q]);
   return (
     <Page
@@ -53,7 +54,7 @@ function Services() {
       }
     >
       <Panel flush>
-        <Query query={all ? { ...query, data: query.data ?? live.data } : query} skeleton={<SkeletonRows rows={10} height={40} />}>
+        <Query query={answer ? { ...query, data: answer } : query} skeleton={<SkeletonRows rows={10} height={40} />}>
           {() =>
             rows.length === 0 ? (
               <NoServices filtered={!!search.q} env={scope.env} />
