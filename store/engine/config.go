@@ -25,7 +25,7 @@ func writeConfig(dir, password string, o Options) (string, error) {
 		_ = xml.EscapeText(&b, []byte(s)) // a Builder does not fail
 		return b.String()
 	}
-	config := fmt.Sprintf(configXML, esc(filepath.Join(dir, "engine.log")), esc(filepath.Join(dir, "engine.err.log")),
+	config := fmt.Sprintf(configXML, esc(filepath.Join(dir, "engine.log")),
 		esc(filepath.Join(dir, "users.xml")), esc(filepath.Join(dir, "tmp")+"/"), o.MemoryRatio, o.MaxMemory, o.MarkCache, o.Threads, o.Threads)
 	file := filepath.Join(dir, "config.xml")
 	return file, writeFile(file, []byte(config))
@@ -33,12 +33,12 @@ func writeConfig(dir, password string, o Options) (string, error) {
 
 // The sections of the system's own log tables (query_log, text_log, …) are left out on purpose: naming one, even to
 // remove it, creates it, and each grows without bound beside the user's data.
+// log-level is what counts here: logger.level is overwritten by it, with trace where it is missing.
 const configXML = `<clickhouse>
+  <log-level>warning</log-level>
   <logger>
-    <level>warning</level>
     <console>false</console>
     <log>%s</log>
-    <errorlog>%s</errorlog>
     <size>20M</size>
     <count>3</count>
   </logger>
@@ -59,6 +59,7 @@ const configXML = `<clickhouse>
   <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
   <background_distributed_schedule_pool_size>2</background_distributed_schedule_pool_size>
   <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+  <background_streaming_schedule_pool_size>16</background_streaming_schedule_pool_size>
   <max_thread_pool_size>2000</max_thread_pool_size>
   <tables_loader_foreground_pool_size>%d</tables_loader_foreground_pool_size>
   <merge_tree>

@@ -116,7 +116,7 @@ func TestKillsUnderLoadLoseNothingAcknowledged(t *testing.T) {
 		timer := time.AfterFunc(time.Duration(100+150*kill)*time.Millisecond, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 		for e.Restarts() <= kill {
 			// query repeats an insert whose answer was lost: the token keeps it from being stored twice.
-			query(t, e.DSN(), fmt.Sprintf("INSERT INTO kept SETTINGS insert_deduplication_token = '%d' SELECT %d", acknowledged, acknowledged))
+			query(t, e.DSN(), fmt.Sprintf("INSERT INTO kept SETTINGS insert_deduplication_token = '%d' VALUES (%d)", acknowledged, acknowledged))
 			acknowledged++
 		}
 		timer.Stop()
@@ -139,6 +139,25 @@ func TestRestartKeepsDataAndPassword(t *testing.T) {
 	again := start(t, dir)
 	if got := query(t, again.DSN(), "SELECT toString(sum(n)) FROM kept"); got != "7" {
 		t.Errorf("after a restart the table holds %s, want 7", got)
+	}
+}
+
+// At the library's own default it writes a dozen lines for each statement.
+func TestLogHoldsWarningsOnly(t *testing.T) {
+	dir := t.TempDir()
+	e := start(t, dir)
+	query(t, e.DSN(), "CREATE TABLE quiet (n UInt64) ENGINE = MergeTree ORDER BY n")
+	for range 10 {
+		query(t, e.DSN(), "INSERT INTO quiet VALUES (1)")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "engine.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []string{"<Trace>", "<Debug>", "<Information>", "Temporarily pause"} {
+		if n := strings.Count(string(b), level); n > 0 {
+			t.Errorf("%d lines with %s", n, level)
+		}
 	}
 }
 
