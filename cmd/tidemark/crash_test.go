@@ -3,34 +3,24 @@ package main_test
 import (
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// check compares what is stored of a service with what its clients were told.
+// check waits until all that clients were told is stored can be seen, and then that nothing is there twice.
 func (l *ledger) check(t *testing.T, p *product, service string) {
 	t.Helper()
-	type stored struct {
-		Trace    string
-		Rows     int
-		Distinct int
+	missing, _, _ := l.compare(t, p, service)
+	for began := time.Now(); missing > 0 && time.Since(began) < 30*time.Second; time.Sleep(200 * time.Millisecond) {
+		missing, _, _ = l.compare(t, p, service)
 	}
-	found := map[string]stored{}
-	for _, s := range rows[stored](t, p, fmt.Sprintf(`SELECT lower(hex(trace_id)) AS Trace, toUInt32(count()) AS Rows,
-		toUInt32(uniqExact(span_id)) AS Distinct FROM spans WHERE service = '%s' GROUP BY trace_id`, service)) {
-		found[s.Trace] = s
-	}
+	p.waitSpooled(t)
+	missing, doubled, traces := l.compare(t, p, service)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var missing, doubled int
-	for id, n := range l.acked {
-		missing += max(0, n-found[id].Distinct)
-	}
-	for _, s := range found {
-		doubled += s.Rows - s.Distinct
-	}
 	if missing > 0 || doubled > 0 {
 		t.Errorf("of %d acknowledged spans in %d requests %d are missing; %d are stored more than once", l.spans, len(l.acked), missing, doubled)
 	}
@@ -39,7 +29,27 @@ func (l *ledger) check(t *testing.T, p *product, service string) {
 			t.Errorf("a client was told not to try again: %v", err)
 		}
 	}
-	t.Logf("%d spans acknowledged in %d requests, %d traces stored", l.spans, len(l.acked), len(found))
+	t.Logf("%d spans acknowledged in %d requests, %d traces stored", l.spans, len(l.acked), traces)
+}
+
+// compare counts acknowledged spans that are not stored, and stored ones that are there more than once.
+func (l *ledger) compare(t *testing.T, p *product, service string) (missing, doubled, traces int) {
+	t.Helper()
+	type stored struct{ Trace, Rows, Distinct string }
+	found := map[string]int{}
+	for _, s := range rows[stored](t, p, fmt.Sprintf(`SELECT lower(hex(trace_id)) AS Trace, toString(count()) AS Rows,
+		toString(uniqExact(span_id)) AS Distinct FROM spans WHERE service = '%s' GROUP BY trace_id`, service)) {
+		distinct, _ := strconv.Atoi(s.Distinct)
+		all, _ := strconv.Atoi(s.Rows)
+		found[s.Trace] = distinct
+		doubled += all - distinct
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, n := range l.acked {
+		missing += max(0, n-found[id])
+	}
+	return missing, doubled, len(found)
 }
 
 // SIGKILL of the whole product under load: every span that was acknowledged is there once.
@@ -106,7 +116,6 @@ func TestKillEngine(t *testing.T) {
 	if !processLives(p.pid) {
 		t.Fatalf("the product went down with its engine:\n%s", p.stderr.tail())
 	}
-	p.waitSpooled(t)
 	l.check(t, p, "survivor")
 }
 

@@ -45,9 +45,10 @@ func (*logCapture) Shutdown(context.Context) error   { return nil }
 func (*logCapture) ForceFlush(context.Context) error { return nil }
 
 // goLogs writes through slog's bridge, in and outside of a span that is stored as well.
-func goLogs(t *testing.T, p *product, exporters goExporters, res *resource.Resource) {
+func goLogs(t *testing.T, p *product, exporter sdklog.Exporter, res *resource.Resource) {
+	stored := &throughLogs{exporter, through{t, p, fmt.Sprintf(countLogs, serviceOf(res))}}
 	sent := &logCapture{}
-	provider := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sent), sdklog.WithProcessor(sdklog.NewBatchProcessor(exporters.logs)))
+	provider := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sent), sdklog.WithProcessor(sdklog.NewBatchProcessor(stored)))
 	logger := slog.New(otelslog.NewHandler("github.com/shop/cart", otelslog.WithVersion("0.7.1"), otelslog.WithLoggerProvider(provider)))
 	ctx, span := sdktrace.NewTracerProvider().Tracer("logs").Start(t.Context(), "logged")
 	defer span.End()

@@ -87,7 +87,7 @@ func (c *capture) Export(ctx context.Context, rm *metricdata.ResourceMetrics) er
 }
 
 func goMetrics(t *testing.T, p *product, exporter sdkmetric.Exporter, res *resource.Resource) {
-	sent := &capture{Exporter: exporter}
+	sent := &capture{Exporter: &throughMetrics{exporter, through{t, p, fmt.Sprintf(countPoints, serviceOf(res))}}}
 	exponential := sdkmetric.NewView(sdkmetric.Instrument{Name: "queue.*"}, sdkmetric.Stream{
 		Aggregation: sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}})
 	narrow := sdkmetric.NewView(sdkmetric.Instrument{Name: "http.server.request.duration"}, sdkmetric.Stream{
@@ -310,7 +310,7 @@ func stored(t *testing.T, p *product, service string) ([]pointView, []exemplarVi
 	known := map[string]pointView{}
 	of := fmt.Sprintf("AS m WHERE m.series IN (SELECT fingerprint FROM metric_series WHERE service = '%s')", service)
 	for _, s := range rows[series](t, p, fmt.Sprintf(`SELECT toString(fingerprint) AS fingerprint, name, max(type) AS type,
-		max(temporality) AS temporality, max(s.monotonic) = 1 AS monotonic, max(unit) AS unit, max(description) AS description, max(scope) AS scope,
+		max(temporality) AS temporality, CAST(max(s.monotonic) AS Bool) AS monotonic, max(unit) AS unit, max(description) AS description, max(scope) AS scope,
 		anyLast(attributes) AS attributes FROM metric_series AS s WHERE service = '%s' GROUP BY name, s.fingerprint`, service)) {
 		known[s.Fingerprint] = s.pointView
 	}

@@ -56,7 +56,7 @@ func TestGoSDK(t *testing.T) {
 			res := goResource("go-" + strings.ReplaceAll(way.name, " ", "-"))
 			t.Run("traces", func(t *testing.T) { goTraces(t, p, exporters.traces, res) })
 			t.Run("metrics", func(t *testing.T) { goMetrics(t, p, exporters.metrics, res) })
-			t.Run("logs", func(t *testing.T) { goLogs(t, p, exporters, res) })
+			t.Run("logs", func(t *testing.T) { goLogs(t, p, exporters.logs, res) })
 		})
 	}
 }
@@ -214,4 +214,68 @@ func canonical(attrs []attr) []attr {
 		attrs[i].Value = string(b)
 	}
 	return attrs
+}
+
+// through waits, after each export, until what was sent can be queried: an acknowledgement promises that it is safe,
+// and it is visible a moment later.
+type through struct {
+	t     *testing.T
+	p     *product
+	count string // query
+}
+
+const (
+	countSpans  = "SELECT count() FROM spans WHERE service = '%s'"
+	countLogs   = "SELECT count() FROM logs WHERE service = '%s'"
+	countPoints = "SELECT count() FROM metric_samples WHERE series IN (SELECT fingerprint FROM metric_series WHERE service = '%s')"
+)
+
+func (w through) wait(atLeast int) {
+	within(w.t, 20*time.Second, fmt.Sprintf("%d rows by %s", atLeast, w.count), func() bool { return w.p.count(w.t, w.count) >= atLeast })
+}
+
+type throughSpans struct {
+	sdktrace.SpanExporter
+	through
+}
+
+func (e *throughSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		return err
+	}
+	e.wait(len(spans))
+	return nil
+}
+
+type throughMetrics struct {
+	sdkmetric.Exporter
+	through
+}
+
+func (e *throughMetrics) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	before, sent := e.p.count(e.t, e.count), 0
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			points, _ := pointsOf(m)
+			sent += len(points)
+		}
+	}
+	if err := e.Exporter.Export(ctx, rm); err != nil {
+		return err
+	}
+	e.wait(before + sent)
+	return nil
+}
+
+type throughLogs struct {
+	sdklog.Exporter
+	through
+}
+
+func (e *throughLogs) Export(ctx context.Context, records []sdklog.Record) error {
+	if err := e.Exporter.Export(ctx, records); err != nil {
+		return err
+	}
+	e.wait(len(records))
+	return nil
 }

@@ -49,8 +49,9 @@ type linkView struct {
 }
 
 func goTraces(t *testing.T, p *product, exporter sdktrace.SpanExporter, res *resource.Resource) {
+	stored := &throughSpans{exporter, through{t, p, fmt.Sprintf(countSpans, serviceOf(res))}}
 	recorder := tracetest.NewSpanRecorder()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(exporter), sdktrace.WithSpanProcessor(recorder))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(stored), sdktrace.WithSpanProcessor(recorder))
 	id := emitTrace(t, provider.Tracer("github.com/shop/cart", trace.WithInstrumentationVersion("0.7.1")))
 	flush(t, provider.ForceFlush)
 
@@ -85,25 +86,25 @@ func goTraces(t *testing.T, p *product, exporter sdktrace.SpanExporter, res *res
 // serviceShows looks for a service in the list that the first page shows.
 func serviceShows(t *testing.T, p *product, service string) {
 	t.Helper()
-	var list struct {
-		Services []struct {
-			Service  string
-			Calls    float64
-			Errors   float64
-			Language string
-			Versions []string
-		}
+	type row struct {
+		Service       string
+		Calls, Errors float64
+		Language      string
+		Versions      []string
 	}
-	p.get(t, "/api/v1/services?from=now-15m&to=now", &list)
-	for _, s := range list.Services {
-		if s.Service == service {
-			if s.Calls == 0 || s.Errors == 0 || s.Language != "go" || !slices.Equal(s.Versions, []string{"1.4.2"}) {
-				t.Errorf("GET /services shows %+v", s)
-			}
-			return
+	var shown row
+	within(t, 10*time.Second, "GET /services shows "+service, func() bool {
+		var list struct{ Services []row }
+		p.get(t, "/api/v1/services?from=now-15m&to=now", &list)
+		i := slices.IndexFunc(list.Services, func(r row) bool { return r.Service == service })
+		if i >= 0 {
+			shown = list.Services[i]
 		}
+		return i >= 0
+	})
+	if shown.Calls == 0 || shown.Errors == 0 || shown.Language != "go" || !slices.Equal(shown.Versions, []string{"1.4.2"}) {
+		t.Errorf("GET /services shows %+v", shown)
 	}
-	t.Errorf("GET /services does not show %s", service)
 }
 
 // emitTrace makes a trace with every kind of everything and returns its id.

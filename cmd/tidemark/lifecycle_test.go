@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -53,7 +54,8 @@ func TestStopAndStartAgain(t *testing.T) {
 	if p.readyAfter > 10*time.Second {
 		t.Errorf("second start ready after %v: it should take about 2 s", p.readyAfter)
 	}
-	if got := p.count(t, "SELECT count() FROM spans WHERE service = 'stop-and-start'"); got != sent {
+	p.waitSpooled(t)
+	if got := p.count(t, fmt.Sprintf(countSpans, "stop-and-start")); got != sent {
 		t.Errorf("%d spans after the restart, want the %d acknowledged before", got, sent)
 	}
 }

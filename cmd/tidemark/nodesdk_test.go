@@ -53,6 +53,9 @@ func TestNodeSDK(t *testing.T) {
 			if err := json.Unmarshal(out, &sent); err != nil || len(sent.Failures) > 0 {
 				t.Fatalf("%v, %s", err, out)
 			}
+			for query, want := range map[string]int{countSpans: 2, countPoints: 5, countLogs: 2} {
+				through{t, p, fmt.Sprintf(query, service)}.wait(want)
+			}
 			nodeTraces(t, p, service, sent.TraceID, sent.Root, sent.Child)
 			nodeMetrics(t, p, service)
 			nodeLogs(t, p, service, sent.TraceID, sent.Root)

@@ -291,7 +291,7 @@ func rows[T any](t testing.TB, p *product, query string) []T {
 		case errors.Is(err, io.EOF):
 			return all
 		case err != nil:
-			t.Fatalf("%s: %v in %s", query, err, out)
+			t.Fatalf("%s: %v in %.2000s", query, err, out)
 		}
 		all = append(all, row)
 	}
