@@ -72,3 +72,8 @@ func LatencyValue(bucket int16) float64 {
 	}
 	return math.Ldexp(latencyMiddle[bucket%32], int(bucket/32))
 }
+
+// LatencyBound is the upper bound of a bucket in nanoseconds: 2^(bucket/32).
+func LatencyBound(bucket int16) float64 {
+	return math.Exp2(float64(bucket) / 32)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
+	"github.com/tidemarkhq/tidemark/store"
+	"github.com/tidemarkhq/tidemark/store/engine"
+)
+
+// target is what the small commands need to find a running product.
+type target struct {
+	fs      *flag.FlagSet
+	dataDir *string
+	dsn     *string
+}
+
+func newTarget(name string, usage io.Writer) target {
+	fs := flag.NewFlagSet("tidemark "+name, flag.ContinueOnError)
+	fs.SetOutput(usage)
+	return target{fs,
+		fs.String("data-dir", config.DefaultDataDir(), "the running product's data directory"),
+		fs.String("clickhouse-dsn", os.Getenv(config.EnvName("clickhouse-dsn")), "a ClickHouse of your own instead"),
+	}
+}
+
+// find is the store's address: the one given, else the one the running product announced.
+func (t target) find() (string, error) {
+	if *t.dsn != "" {
+		return *t.dsn, nil
+	}
+	r, err := engine.FindRunning(*t.dataDir)
+	return r.DSN, err
+}
+
+func dsnCommand(args []string, stdout, stderr io.Writer) error {
+	t := newTarget("clickhouse-dsn", stderr)
+	if err := t.fs.Parse(args); err != nil {
+		return err
+	}
+	dsn, err := t.find()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, dsn)
+	return nil
+}
+
+func sqlCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	t := newTarget("sql", stderr)
+	format := t.fs.String("format", "TSV", "any of ClickHouse's output formats: "+strings.Join(store.Formats, ", ")+", …")
+	if err := t.fs.Parse(args); err != nil {
+		return err
+	}
+	statement := strings.Join(t.fs.Args(), " ")
+	if statement == "-" {
+		b, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return fmt.Errorf("read the statement: %w", err)
+		}
+		statement = string(b)
+	}
+	if strings.TrimSpace(statement) == "" {
+		return errors.New(`which statement? For instance: tidemark sql "SELECT service, count() FROM spans GROUP BY service"`)
+	}
+	dsn, err := t.find()
+	if err != nil {
+		return err
+	}
+	return store.Select(ctx, dsn, statement, *format, stdout)
+}
+
+// healthCommand asks a product on this machine whether it is ready, for container health checks.
+func healthCommand(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("tidemark healthcheck", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	def := os.Getenv(config.EnvName("http-addr"))
+	if def == "" {
+		def = "127.0.0.1:8080"
+	}
+	addr := fs.String("http-addr", def, "address of the product's HTTP port")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(*addr)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("not healthy: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 1024))
+		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(body)))
+	}
+	return nil
+}

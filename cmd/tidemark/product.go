@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
+	"github.com/tidemarkhq/tidemark/ingest"
+	"github.com/tidemarkhq/tidemark/ingest/otlp"
+	"github.com/tidemarkhq/tidemark/query/live"
+	"github.com/tidemarkhq/tidemark/store"
+	"github.com/tidemarkhq/tidemark/store/engine"
+)
+
+// product is one running process: its parts in the order in which they start. They stop in reverse.
+type product struct {
+	config  config.Config
+	log     *slog.Logger
+	second  *secondHandler
+	metrics *prometheus.Registry
+	began   time.Time
+
+	dir    *engine.Dir
+	engine *engine.Engine // nil with a ClickHouse of the user's own
+	dsn    string
+	conn   driver.Conn
+	hub    *live.Hub      // nil without the query role
+	ingest *ingest.Ingest // nil without the ingest role
+	otlp   *otlp.Server
+	self   *selfTelemetry
+	http   *http.Server
+	addr   net.Addr
+
+	failed chan error // a part ended by itself
+	stops  []func(context.Context) error
+}
+
+// start brings every part up, or says in one sentence which one did not and stops the others.
+func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, error) {
+	log, second := newLogger(stderr, c.LogLevel, c.LogFormat)
+	slog.SetDefault(log)
+	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, part := range []func(context.Context) error{
+		p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startIngest, p.startHTTP, p.startSelf, p.announce,
+	} {
+		if err := part(ctx); err != nil {
+			p.stop()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// onStop registers what undoes a part that has started.
+func (p *product) onStop(f func(context.Context) error) { p.stops = append(p.stops, f) }
+
+func (p *product) startDir(context.Context) error {
+	dir, err := engine.Hold(p.config.DataDir)
+	if err != nil {
+		return err
+	}
+	p.dir = dir
+	p.onStop(func(context.Context) error { dir.Release(); return nil })
+	return nil
+}
+
+// startListening tries the ports before the slow parts, so that a busy one is said at once.
+func (p *product) startListening(context.Context) error {
+	addrs := map[string]string{"http-addr": p.config.HTTPAddr}
+	if p.config.Role.Writes() {
+		addrs["otlp-grpc-addr"], addrs["otlp-http-addr"] = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr
+	}
+	for flag, addr := range addrs {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return busy(flag, addr, err)
+		}
+		l.Close()
+	}
+	return nil
+}
+
+// busy explains why an address cannot be listened on.
+func busy(flag, addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another program: stop that one, or choose another address with --%s (port 0 picks a free one)", addr, flag)
+	}
+	return fmt.Errorf("cannot listen on %s: %w: choose another address with --%s", addr, errors.Unwrap(err), flag)
+}
+
+func (p *product) startEngine(ctx context.Context) error {
+	if p.config.ClickHouseDSN != "" {
+		p.dsn = p.config.ClickHouseDSN
+		return nil
+	}
+	lib, err := engine.Library(p.config.EngineLib)
+	if err != nil {
+		return err
+	}
+	p.engine, err = engine.Start(ctx, engine.Options{
+		Dir: filepath.Join(p.dir.Path, "engine"), Library: lib, MemoryRatio: p.config.EngineMemoryRatio, Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.dsn = p.engine.DSN()
+	p.onStop(p.engine.Stop)
+	p.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tidemark_engine_restarts_total", Help: "How often the embedded ClickHouse had to be started again.",
+	}, func() float64 { return float64(p.engine.Restarts()) }))
+	return nil
+}
+
+func (p *product) startStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if err := store.WaitReady(ctx, p.dsn); err != nil {
+		return err
+	}
+	conn, err := store.Open(p.dsn, store.Options{})
+	if err != nil {
+		return err
+	}
+	p.conn = conn
+	p.onStop(func(context.Context) error { return conn.Close() })
+	host, _ := os.Hostname()
+	return store.Migrate(ctx, conn, p.config.Cluster, fmt.Sprintf("%s-%d-%d", host, os.Getpid(), p.began.UnixNano()))
+}
+
+func (p *product) startIngest(ctx context.Context) error {
+	if !p.config.Role.Writes() {
+		return nil
+	}
+	o := ingest.DefaultOptions()
+	o.DSN, o.SpoolDir = p.dsn, filepath.Join(p.dir.Path, "spool")
+	o.Limits, o.Registerer, o.Logger = p.config.Limits, p.metrics, p.log
+	if p.hub != nil {
+		o.Tap = p.hub.Notify
+	}
+	in, err := ingest.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	p.ingest = in
+	p.onStop(in.Close)
+
+	ro := otlp.DefaultOptions()
+	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
+	ro.AllowedOrigins = p.config.Origins()
+	p.otlp, err = otlp.Serve(in.Submit, ro)
+	if err != nil {
+		return err
+	}
+	p.onStop(p.otlp.Shutdown)
+	return nil
+}
+
+func (p *product) startSelf(ctx context.Context) error {
+	if !p.config.SelfTelemetry || p.otlp == nil {
+		return nil
+	}
+	self, err := startSelfTelemetry(ctx, p.otlp.GRPCAddr(), string(p.config.Role))
+	if err != nil {
+		return err
+	}
+	p.self = self
+	p.second.attach(self.handler())
+	p.onStop(func(ctx context.Context) error {
+		p.second.detach()
+		return self.Stop(ctx)
+	})
+	return nil
+}
+
+// announce lets other commands find this product.
+func (p *product) announce(context.Context) error {
+	return p.dir.Announce(engine.Running{PID: os.Getpid(), DSN: p.dsn, HTTP: p.addr.String()})
+}
+
+// ready is the one line that tells other programs where everything is.
+func (p *product) ready() string {
+	line := fmt.Sprintf("ready http=%s", p.addr)
+	if p.otlp != nil {
+		line += fmt.Sprintf(" otlp_grpc=%s otlp_http=%s", p.otlp.GRPCAddr(), p.otlp.HTTPAddr())
+	}
+	line += fmt.Sprintf(" pid=%d", os.Getpid())
+	if p.engine != nil {
+		line += fmt.Sprintf(" engine_pid=%d", p.engine.PID())
+	}
+	return line
+}
+
+// banner tells a person the same.
+func (p *product) banner(w io.Writer) {
+	fmt.Fprintf(w, "\n  Tidemark %s is ready after %.1f s\n\n", version, time.Since(p.began).Seconds())
+	if p.config.Role.Reads() {
+		fmt.Fprintf(w, "  open          http://%s\n", reachable(p.addr.String()))
+	}
+	if p.otlp != nil {
+		fmt.Fprintf(w, "  OTLP gRPC     %s\n", reachable(p.otlp.GRPCAddr()))
+		fmt.Fprintf(w, "  OTLP HTTP     http://%s\n", reachable(p.otlp.HTTPAddr()))
+	}
+	fmt.Fprintf(w, "  data          %s\n\n", p.dir.Path)
+}
+
+// reachable is an address as a client on this machine dials it.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil && (host == "" || host == "0.0.0.0" || host == "::") {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
+}
+
+// run serves until ctx ends or a part fails, then stops every part.
+func (p *product) run(ctx context.Context) error {
+	var failure error
+	select {
+	case <-ctx.Done():
+		p.log.Info("stopping: what was accepted is being written")
+	case failure = <-p.failed:
+	}
+	return errors.Join(failure, p.stop())
+}
+
+// stop undoes start in reverse order within the configured time.
+func (p *product) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.StopTimeout)
+	defer cancel()
+	var errs []error
+	for i := len(p.stops) - 1; i >= 0; i-- {
+		if err := p.stops[i](ctx); err != nil && !strings.Contains(err.Error(), "use of closed") {
+			errs = append(errs, err)
+		}
+	}
+	p.stops = nil
+	return errors.Join(errs...)
+}
