@@ -76,7 +76,7 @@ fi
 if [ "$only" != tidemark ]; then
   dir=$data/peer; mkdir -p "$dir"; start "$dir"
   dsn=$("$tidemark" clickhouse-dsn --data-dir "$dir")
-  PEER_DSN=$(sed 's/[&?]database=[^&]*//' <<<"$dsn") "$work/peer/otelcol-peer" --config "file:$work/peer/clickhouse.yaml" >"$work/peer.out" 2>&1 & pids+=($!)
+  PEER_DSN=$(sed -E 's/([?&])database=[^&]*&?/\1/; s/[?&]$//' <<<"$dsn") "$work/peer/otelcol-peer" --config "file:$work/peer/clickhouse.yaml" >"$work/peer.out" 2>&1 & pids+=($!)
   peer=$!
   until (exec 3<>/dev/tcp/127.0.0.1/14317) 2>/dev/null; do kill -0 $peer 2>/dev/null || { cat "$work/peer.out" >&2; exit 1; }; sleep 0.2; done
   measure peer otel_peer otel_traces "$peer" 127.0.0.1:14317
