@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,4 +144,41 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	t.Errorf("logs are not in %+v", usage)
+}
+
+// A pool's idle connections die with the engine; who asks next gets a new one and no error.
+func TestPoolOutlivesTheEngine(t *testing.T) {
+	conn, _ := storetest.DB(t)
+	e := storetest.Engine(t)
+	var wg sync.WaitGroup
+	for range 4 { // fills the pool
+		wg.Go(func() {
+			if err := conn.Exec(t.Context(), "SELECT sleep(0.1)"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	before := e.Restarts()
+	if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for e.Restarts() == before {
+		time.Sleep(time.Millisecond)
+	}
+	dsn, err := store.WithDatabase(e.DSN(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := store.WaitReady(ctx, dsn); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		var tables uint64
+		if err := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase()").Scan(&tables); err != nil || tables < 10 {
+			t.Errorf("%d tables, %v", tables, err)
+		}
+	}
 }

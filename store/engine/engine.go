@@ -6,6 +6,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ import (
 // Options say how to run the engine. The zero value of a field takes the default in brackets.
 type Options struct {
 	Dir         string        // holds configuration, logs and data; created where missing
-	Library     string        // the engine library (see Library)
+	Library     string        // the engine library (see the function Library)
 	Command     []string      // program and first arguments of the child (this program, Subcommand)
 	Database    string        // default database named in DSN, created on start ("tidemark")
 	MemoryRatio float64       // part of the machine's memory the engine may use (0.5)
@@ -46,6 +47,13 @@ func (o *Options) defaults() error {
 			return fmt.Errorf("find this program to start the engine: %w", err)
 		}
 		o.Command = []string{self, Subcommand}
+	}
+	var err error
+	if o.Library, err = Library(o.Library); err != nil {
+		return err
+	}
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil { // the child runs in it
+		return fmt.Errorf("the engine's directory %q: %w", o.Dir, err)
 	}
 	set(&o.Database, "tidemark")
 	set(&o.MemoryRatio, 0.5)
@@ -268,9 +276,11 @@ func (e *Engine) supervise(exited *exit) {
 		if exited = e.again(&attempt); exited == nil {
 			return
 		}
-		if err := e.waitReady(context.Background(), exited); err != nil {
+		switch err := e.waitReady(context.Background(), exited); {
+		case errors.Is(err, errStopped):
+		case err != nil:
 			e.o.Logger.Error("the engine does not answer", "error", err)
-		} else {
+		default:
 			e.o.Logger.Info("the engine is back", "pid", e.PID())
 		}
 	}
@@ -298,6 +308,8 @@ func (e *Engine) again(attempt *int) *exit {
 	}
 }
 
+var errStopped = errors.New("the engine was stopped")
+
 // waitReady returns when the engine accepts connections on its native port.
 func (e *Engine) waitReady(ctx context.Context, exited *exit) error {
 	ctx, cancel := context.WithTimeout(ctx, e.o.ReadyAfter)
@@ -311,7 +323,7 @@ func (e *Engine) waitReady(ctx context.Context, exited *exit) error {
 		case <-exited.done:
 			return fmt.Errorf("the engine did not start: %w; it said: %s", orEnded(exited.err), e.lastWords())
 		case <-e.stopped:
-			return errors.New("stopped")
+			return errStopped
 		case <-ctx.Done():
 			return fmt.Errorf("the engine did not answer within %v; it said: %s", e.o.ReadyAfter, e.lastWords())
 		case <-time.After(20 * time.Millisecond):
@@ -332,11 +344,15 @@ func (e *Engine) lastWords() string {
 	if err != nil {
 		return "nothing"
 	}
-	const most = 600
-	if len(b) > most {
-		b = b[len(b)-most:]
+	var words []string
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(line, "Logging ") { // says only where the log is
+			words = append(words, strings.TrimSpace(line))
+		}
 	}
-	return string(b)
+	said := strings.Join(words, " ")
+	const most = 600
+	return cmp.Or(said[max(0, len(said)-most):], "nothing")
 }
 
 // freePorts picks two loopback ports that were free a moment ago. They lie below the range from which systems take
