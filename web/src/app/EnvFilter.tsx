@@ -18,7 +18,7 @@ export function EnvFilter() {
       label="Environment"
       trigger={
         <Button tone="ghost" aria-label={`Environment: ${env ?? "all"}`}>
-          <span className={css.name}>{env ?? "All environments"}</span>
+          <span className={css.name}>{env ?? <>All<span className={css.wide}> environments</span></>}</span>
           <ChevronDown size={13} aria-hidden />
         </Button>
       }

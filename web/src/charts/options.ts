@@ -101,6 +101,8 @@ function drawMarkers(u: uPlot, m: ChartModel) {
   const dpr = devicePixelRatio;
   ctx.save();
   ctx.font = `${10 * dpr}px Inter, system-ui, sans-serif`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   for (const marker of m.markers) {
     const x = Math.round(u.valToPos(marker.at / 1000, "x", true)) + 0.5;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -135,7 +137,7 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     tzDate: (s) => (m.utc ? uPlot.tzDate(new Date(s * 1000), "Etc/UTC") : new Date(s * 1000)),
     scales: { x: { time: true, auto: false }, y: { distr: m.log ? 3 : 1, range: yRange(m.log) } },
     axes: axes(m),

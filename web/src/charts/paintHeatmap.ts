@@ -10,7 +10,7 @@ import { clock, dateTime, type Span } from "@/lib/time";
 export const LEFT = 58;
 export const BOTTOM = 24;
 export const TOP = 6;
-export const RIGHT = 8;
+export const RIGHT = 16;
 
 /** How plot positions and values map; kept for hit tests. */
 export interface HeatLayout {

@@ -22,8 +22,10 @@ export interface Column<T> {
   first?: Direction;
   /** The label is for screen readers only. */
   quiet?: boolean;
-  /** Hidden below 700 px. */
+  /** Hidden on a phone. */
   secondary?: boolean;
+  /** Hidden already where the table has less than 1000 px. */
+  minor?: boolean;
 }
 
 interface Props<T> {
@@ -60,9 +62,10 @@ export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onS
   const virtual = useWindowVirtualizer({ count: items.length, estimateSize: () => rowHeight, overscan: 12, scrollMargin: margin });
 
   const tracks = columns.map((c) => c.width).join(" ");
-  const narrow = columns.filter((c) => !c.secondary).map((c) => c.width.replace(/minmax\(\d+px/, "minmax(0")).join(" ");
+  const medium = columns.filter((c) => !c.minor).map((c) => c.width).join(" ");
+  const narrow = columns.filter((c) => !c.secondary && !c.minor).map((c) => c.width.replace(/minmax\(\d+px/, "minmax(0")).join(" ");
   return (
-    <div role="table" aria-label={label} aria-rowcount={items.length + 1} className={css.table} style={{ "--tracks": tracks, "--tracks-narrow": narrow } as never}>
+    <div role="table" aria-label={label} aria-rowcount={items.length + 1} className={css.table} style={{ "--tracks": tracks, "--tracks-medium": medium, "--tracks-narrow": narrow } as never}>
       <div role="rowgroup" className={css.head}>
         <div role="row" className={css.row}>
           {columns.map((c) => (
@@ -95,7 +98,7 @@ export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onS
               onKeyDown={moveFocus}
             >
               {columns.map((c) => (
-                <div key={c.id} role="cell" className={css.cell} data-align={c.align} data-secondary={c.secondary || undefined}>
+                <div key={c.id} role="cell" className={css.cell} data-align={c.align} data-minor={c.minor || undefined} data-secondary={c.secondary || undefined}>
                   {c.render(item.row)}
                 </div>
               ))}
@@ -124,7 +127,7 @@ function exportRows<T>(name: string, columns: readonly Column<T>[], rows: readon
 function HeadCell<T>({ column: c, active, dir, onSort }: { column: Column<T>; active: boolean; dir: Direction; onSort?: (id: string, dir: Direction) => void }) {
   const next: Direction = active ? (dir === "asc" ? "desc" : "asc") : (c.first ?? "desc");
   return (
-    <div role="columnheader" className={css.cell} data-align={c.align} data-secondary={c.secondary || undefined} aria-sort={active ? (dir === "asc" ? "ascending" : "descending") : undefined}>
+    <div role="columnheader" className={css.cell} data-align={c.align} data-minor={c.minor || undefined} data-secondary={c.secondary || undefined} aria-sort={active ? (dir === "asc" ? "ascending" : "descending") : undefined}>
       {c.sort && onSort ? (
         <button type="button" className={css.sort} onClick={() => onSort(c.id, next)}>
           {c.label}

@@ -14,7 +14,7 @@ export function redColumns<T extends Red>(): Column<T>[] {
   return [
     { id: "rate", label: "Requests", width: "84px", align: "right", secondary: true, sort: (r) => r.rate, render: (r) => <Num value={r.rate} unit="rate" /> },
     { id: "errors", label: "Errors", width: "76px", align: "right", sort: (r) => r.error_ratio, render: (r) => <Num value={r.error_ratio} unit="ratio" tone={errorTone(r)} /> },
-    { id: "p50", label: "p50", width: "76px", align: "right", secondary: true, sort: (r) => r.p50_ns, render: (r) => <Num value={r.p50_ns} unit="ns" /> },
+    { id: "p50", label: "p50", width: "76px", align: "right", secondary: true, minor: true, sort: (r) => r.p50_ns, render: (r) => <Num value={r.p50_ns} unit="ns" /> },
     { id: "p95", label: "p95", width: "76px", align: "right", sort: (r) => r.p95_ns, render: (r) => <Num value={r.p95_ns} unit="ns" /> },
     { id: "p99", label: "p99", width: "76px", align: "right", secondary: true, sort: (r) => r.p99_ns, render: (r) => <Num value={r.p99_ns} unit="ns" /> },
   ];

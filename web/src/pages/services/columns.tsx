@@ -41,13 +41,14 @@ export const columns: Column<ServiceRow>[] = [
     render: (r) => <Sparkline values={r.sparkline.rate} width={116} height={24} label={`Requests of ${r.service} over the range`} color="var(--muted)" />,
   },
   ...rest,
-  { id: "instances", label: "Instances", width: "82px", align: "right", sort: (r) => r.instances, secondary: true, render: (r) => <Num value={r.instances} tone={r.instances ? undefined : "faint"} /> },
+  { id: "instances", label: "Instances", width: "82px", align: "right", sort: (r) => r.instances, secondary: true, minor: true, render: (r) => <Num value={r.instances} tone={r.instances ? undefined : "faint"} /> },
   {
     id: "version",
     label: "Version",
     width: "minmax(70px, 110px)",
     sort: (r) => r.versions[0],
     secondary: true,
+    minor: true,
     render: (r) => (
       <span className={css.version} title={r.versions.join(", ")}>
         {r.versions[0] || "–"}
