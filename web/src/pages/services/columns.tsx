@@ -10,8 +10,9 @@ import css from "./columns.module.css";
 
 const rowState = (r: ServiceRow) => stateOf(r, r.previous);
 
-// The unusual come first; among equals the busier.
-const byState = (r: ServiceRow) => severity(rowState(r)) * 1e12 + Math.min(r.calls, 1e11);
+// The unusual come first; among equals those of a busier order of magnitude. No
+// finer, or rows of like services would change places at every tick.
+const byState = (r: ServiceRow) => severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
 
 const [rate, ...rest] = redColumns<ServiceRow>();
 
@@ -45,7 +46,7 @@ export const columns: Column<ServiceRow>[] = [
   {
     id: "version",
     label: "Version",
-    width: "minmax(70px, 110px)",
+    width: "minmax(80px, 120px)",
     sort: (r) => r.versions[0],
     secondary: true,
     minor: true,
