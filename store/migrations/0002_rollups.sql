@@ -24,7 +24,7 @@ ENGINE = {{engine "AggregatingMergeTree"}}
 PARTITION BY {{if eq $r "1h"}}toYYYYMM(ts){{else}}toDate(ts){{end}}
 ORDER BY (level, {{if eq $r "10s"}}toStartOfHour(ts){{else}}toStartOfDay(ts){{end}}, service, name, kind, env, version, instance, ts)
 TTL ts + INTERVAL {{if eq $r "10s"}}3{{else if eq $r "1m"}}30{{else}}400{{end}} DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed (print "red_" $r) "cityHash64(service)"}}
 {{end}}
 
@@ -64,5 +64,5 @@ ENGINE = {{engine "ReplacingMergeTree" "computed"}}
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfHour(ts), client, target, target_kind, env, ts)
 TTL ts + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "edges" "cityHash64(client)"}}

@@ -14,11 +14,10 @@ CREATE TABLE IF NOT EXISTS {{table "logs"}}
     resource        UInt64 CODEC(ZSTD(1)),
     scope           LowCardinality(String) CODEC(ZSTD(1)),
     `attr.key`      Array(LowCardinality(String)) CODEC(ZSTD(1)),
-    `attr.value`    Array(String) CODEC(ZSTD(1)),
+    `attr.value`    Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `attr.type`     Array(UInt8)  CODEC(ZSTD(1)),
     dropped_attributes UInt32 CODEC(ZSTD(1)),
-    item_hashes     Array(UInt64) ALIAS arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`),
-    INDEX item_hashes_bloom arrayMap((k, v) -> cityHash64(k, v), `attr.key`, `attr.value`) TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX attr_value_bloom `attr.value` TYPE bloom_filter(0.001) GRANULARITY 1,          -- as in spans
     INDEX body_text lower(body) TYPE text(tokenizer = 'splitByNonAlpha'),
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
@@ -26,5 +25,5 @@ ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfFifteenMinutes(toDateTime(ts)), service, ts)
 TTL toDateTime(ts) + INTERVAL 15 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "logs" "cityHash64(service)"}}

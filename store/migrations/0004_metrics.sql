@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS {{table "metric_series"}}
 ENGINE = {{engine "AggregatingMergeTree"}}
 ORDER BY (name, fingerprint)
 TTL last_seen + INTERVAL 400 DAY
-SETTINGS non_replicated_deduplication_window = 1000;
+SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "metric_series" "fingerprint"}}
 
 -- Every metric point is one row here. For a histogram or summary, value is its sum and the shape is in
@@ -36,7 +36,7 @@ ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)
 ORDER BY (name, series, ts)
 TTL toDateTime(ts) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "metric_samples" "series"}}
 
 -- Histograms, exponential histograms and summaries, kept as such.
@@ -68,7 +68,7 @@ ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)
 ORDER BY (name, series, ts)
 TTL toDateTime(ts) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "metric_distributions" "series"}}
 
 CREATE TABLE IF NOT EXISTS {{table "metric_exemplars"}}
@@ -85,5 +85,5 @@ ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)
 ORDER BY (name, series, ts)
 TTL toDateTime(ts) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "metric_exemplars" "series"}}
