@@ -40,24 +40,31 @@ func (c *varBytes) truncate(n int) {
 	}
 }
 
-// attributes is the three parallel array columns attr.key, attr.value, attr.type. end counts elements, value holds a
-// row's Strings in native form back to back.
+// attributes is the three parallel array columns attr.key, attr.value, attr.type. end counts elements.
 type attributes struct {
-	key   []uint32 // ids in the batch's key dictionary
+	key   []uint32 // ids in keys
+	value []uint32 // ids in values
 	typ   []byte
 	end   []uint32
-	value varBytes
+
+	keys, values *dict
 }
+
+func newAttributes() attributes { return attributes{keys: newDict(), values: newDict()} }
 
 func (c *attributes) reset() {
-	c.key, c.typ, c.end = c.key[:0], c.typ[:0], c.end[:0]
-	c.value.reset()
+	c.truncate(0)
+	c.keys.reset()
+	c.values.reset()
 }
 
-func (c *attributes) closeRow() {
-	c.end = append(c.end, uint32(len(c.key)))
-	c.value.closeRow()
+func (c *attributes) add(key, value []byte, typ byte) {
+	c.key = append(c.key, c.keys.id(key))
+	c.value = append(c.value, c.values.id(value))
+	c.typ = append(c.typ, typ)
 }
+
+func (c *attributes) closeRow() { c.end = append(c.end, uint32(len(c.key))) }
 
 func (c *attributes) truncate(n int) {
 	c.end = c.end[:n]
@@ -65,8 +72,7 @@ func (c *attributes) truncate(n int) {
 	if n > 0 {
 		elements = c.end[n-1]
 	}
-	c.key, c.typ = c.key[:elements], c.typ[:elements]
-	c.value.truncate(n)
+	c.key, c.value, c.typ = c.key[:elements], c.value[:elements], c.typ[:elements]
 }
 
 // span is where row i's elements lie.
@@ -98,8 +104,8 @@ type block struct {
 	buf     []byte
 	columns []column
 	starts  []int
-	remap   []uint32
-	used    []uint32
+
+	ids, remap, used []uint32 // scratch of LowCardinality columns
 }
 
 func (b *block) reset(table string, rows int) {
@@ -199,17 +205,12 @@ const (
 
 // gatherLC appends a LowCardinality(String) column of the rows in perm. Only the strings used are sent.
 func (b *block) gatherLC(perm []uint32, ids []uint32, d *dict) {
+	b.ids = slices.Grow(b.ids[:0], len(perm))
+	for _, r := range perm {
+		b.ids = append(b.ids, ids[r])
+	}
 	b.u64(lcVersion)
-	b.lcHead(d, func(mark func(uint32)) {
-		for _, r := range perm {
-			mark(ids[r])
-		}
-	})
-	b.lcKeys(len(perm), func(put func(uint32)) {
-		for _, r := range perm {
-			put(ids[r])
-		}
-	})
+	b.lowCardinalityOf(b.ids, d)
 }
 
 // gatherArrayLC appends an Array(LowCardinality(String)) column.
@@ -219,32 +220,31 @@ func (b *block) gatherArrayLC(perm []uint32, ids, end []uint32, d *dict) {
 	if total == 0 {
 		return
 	}
-	each := func(f func(uint32)) {
-		for _, r := range perm {
-			from := uint32(0)
-			if r > 0 {
-				from = end[r-1]
-			}
-			for _, id := range ids[from:end[r]] {
-				f(id)
-			}
+	b.ids = slices.Grow(b.ids[:0], total)
+	for _, r := range perm {
+		from := uint32(0)
+		if r > 0 {
+			from = end[r-1]
 		}
+		b.ids = append(b.ids, ids[from:end[r]]...)
 	}
-	b.lcHead(d, each)
-	b.lcKeys(total, each)
+	b.lowCardinalityOf(b.ids, d)
 }
 
-// lcHead writes the dictionary: the strings that each marks, in the order met. remap then holds their new ids.
-func (b *block) lcHead(d *dict, each func(mark func(uint32))) {
-	b.remap = append(b.remap[:0], make([]uint32, len(d.strs))...)
+// lowCardinalityOf writes the dictionary of the strings that ids name, in the order met, and the ids in it.
+func (b *block) lowCardinalityOf(ids []uint32, d *dict) {
+	b.remap = append(b.remap[:0], make([]uint32, d.len())...)
 	b.used = b.used[:0]
 	remap := b.remap
-	each(func(id uint32) {
-		if remap[id] == 0 {
+	for i, id := range ids {
+		n := remap[id]
+		if n == 0 {
 			b.used = append(b.used, id)
-			remap[id] = uint32(len(b.used))
+			n = uint32(len(b.used))
+			remap[id] = n
 		}
-	})
+		ids[i] = n - 1
+	}
 	width := uint64(0)
 	if len(b.used) > 1<<8 {
 		width = 1
@@ -255,25 +255,26 @@ func (b *block) lcHead(d *dict, each func(mark func(uint32))) {
 	b.u64(lcAdditionalKeys | width)
 	b.u64(uint64(len(b.used)))
 	for _, id := range b.used {
-		b.buf = binary.AppendUvarint(b.buf, uint64(len(d.strs[id])))
-		b.buf = append(b.buf, d.strs[id]...)
+		b.buf = appendString(b.buf, d.bytes(id))
 	}
-}
-
-func (b *block) lcKeys(n int, each func(put func(uint32))) {
-	b.u64(uint64(n))
-	remap := b.remap
-	switch {
-	case len(b.used) <= 1<<8:
-		b.grow(n)
-		each(func(id uint32) { b.buf = append(b.buf, byte(remap[id]-1)) })
-	case len(b.used) <= 1<<16:
-		b.grow(2 * n)
-		each(func(id uint32) { b.buf = binary.LittleEndian.AppendUint16(b.buf, uint16(remap[id]-1)) })
+	b.u64(uint64(len(ids)))
+	b.grow(len(ids) << width)
+	buf := b.buf
+	switch width {
+	case 0:
+		for _, id := range ids {
+			buf = append(buf, byte(id))
+		}
+	case 1:
+		for _, id := range ids {
+			buf = append(buf, byte(id), byte(id>>8))
+		}
 	default:
-		b.grow(4 * n)
-		each(func(id uint32) { b.buf = binary.LittleEndian.AppendUint32(b.buf, remap[id]-1) })
+		for _, id := range ids {
+			buf = binary.LittleEndian.AppendUint32(buf, id)
+		}
 	}
+	b.buf = buf
 }
 
 // The following build small blocks, row by row of a slice, where speed matters less.

@@ -46,7 +46,7 @@ func (d *decoder) checkTime(ts uint64) string {
 }
 
 // attribute appends one KeyValue to the row under construction. It reports false for damaged input.
-func (d *decoder) attribute(c *attributes, keys *dict, b []byte) bool {
+func (d *decoder) attribute(c *attributes, b []byte) bool {
 	key, raw, ok := parseKeyValue(b)
 	if !ok {
 		return false
@@ -56,15 +56,13 @@ func (d *decoder) attribute(c *attributes, keys *dict, b []byte) bool {
 		key = cut(key, d.limits.KeyBytes)
 	}
 	if n := len(raw); n >= 2 && raw[0] == 1<<3|wireBytes && raw[1] < 0x80 && int(raw[1])+2 == n {
-		c.key = append(c.key, keys.id(key))
-		c.typ = append(c.typ, typeString)
-		c.value.buf = appendString(c.value.buf, cut(raw[2:], d.limits.ValueBytes))
+		c.add(key, cut(raw[2:], d.limits.ValueBytes), typeString)
 		return true
 	}
-	return d.attributeSlow(c, keys, key, raw)
+	return d.attributeSlow(c, key, raw)
 }
 
-func (d *decoder) attributeSlow(c *attributes, keys *dict, key, raw []byte) bool {
+func (d *decoder) attributeSlow(c *attributes, key, raw []byte) bool {
 	v, ok := parseValue(raw)
 	if !ok || v.kind == typeJSON && !checkValue(raw, d.limits.Nesting) {
 		return false
@@ -78,9 +76,7 @@ func (d *decoder) attributeSlow(c *attributes, keys *dict, key, raw []byte) bool
 		d.tally.truncated(truncatedValues, 1, string(key))
 		text = cut(text, d.limits.ValueBytes)
 	}
-	c.key = append(c.key, keys.id(key))
-	c.typ = append(c.typ, v.kind)
-	c.value.buf = appendString(c.value.buf, text)
+	c.add(key, text, v.kind)
 	return true
 }
 

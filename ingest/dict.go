@@ -1,80 +1,98 @@
 package ingest
 
+import (
+	"bytes"
+
+	"github.com/cespare/xxhash/v2"
+)
+
 // dict numbers the distinct strings of one column of a batch: ClickHouse's LowCardinality dictionary, built here.
-// A small direct-mapped cache in front of the map answers for the strings that come again and again.
+// The strings lie one after another in one buffer and are found by open addressing; nothing is allocated for a string.
 type dict struct {
-	ids   map[string]uint32
-	strs  []string
-	cache [1024]uint32 // id + 1
+	text  []byte
+	end   []uint32 // where string i ends in text
+	slots []dictEntry
 }
 
-func newDict() *dict { return &dict{ids: make(map[string]uint32)} }
+type dictEntry struct {
+	hash uint32
+	id   uint32 // + 1; 0 is free
+}
+
+func newDict() *dict { return &dict{slots: make([]dictEntry, 256)} }
+
+// keptSlots is the largest table that a reset keeps: clearing a larger one would cost small batches more than they do.
+const keptSlots = 1 << 12
 
 func (d *dict) reset() {
-	clear(d.ids)
-	clear(d.strs)
-	d.strs = d.strs[:0]
-	clear(d.cache[:])
-}
-
-// dictSlot mixes the length and the two ends of a string; it need not be good, only cheap.
-func dictSlot(s []byte) uint64 {
-	n := len(s)
-	var h uint64
-	if n >= 8 {
-		h = le64(s) ^ le64(s[n-8:])*0x9E3779B97F4A7C15
-		if n > 16 {
-			h ^= le64(s[n/2-4:]) * 0xC2B2AE3D27D4EB4F
-		}
+	if len(d.slots) > keptSlots && 8*len(d.end) < len(d.slots) {
+		d.slots = make([]dictEntry, keptSlots)
 	} else {
-		for _, c := range s {
-			h = h<<8 | uint64(c)
-		}
+		clear(d.slots)
 	}
-	h = (h ^ uint64(n)) * 0xD6E8FEB86659FD93
-	return h >> 54
+	d.text, d.end = d.text[:0], d.end[:0]
 }
 
-func le64(b []byte) uint64 {
-	_ = b[7]
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+func (d *dict) len() int { return len(d.end) }
+
+func (d *dict) bytes(id uint32) []byte {
+	if id == 0 {
+		return d.text[:d.end[0]]
+	}
+	return d.text[d.end[id-1]:d.end[id]]
 }
+
+func (d *dict) string(id uint32) string { return string(d.bytes(id)) }
 
 func (d *dict) id(s []byte) uint32 {
-	slot := dictSlot(s)
-	if c := d.cache[slot]; c != 0 && d.strs[c-1] == string(s) {
-		return c - 1
+	h := xxhash.Sum64(s)
+	hash := uint32(h >> 32)
+	mask := uint64(len(d.slots) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		e := d.slots[i]
+		if e.id == 0 {
+			return d.add(s, i, hash)
+		}
+		if e.hash == hash && bytes.Equal(d.bytes(e.id-1), s) {
+			return e.id - 1
+		}
 	}
-	id, ok := d.ids[string(s)]
-	if !ok {
-		id = d.add(string(s))
+}
+
+func (d *dict) idString(s string) uint32 { return d.id([]byte(s)) }
+
+func (d *dict) add(s []byte, slot uint64, hash uint32) uint32 {
+	id := uint32(len(d.end))
+	d.text = append(d.text, s...)
+	d.end = append(d.end, uint32(len(d.text)))
+	d.slots[slot] = dictEntry{hash, id + 1}
+	if 2*len(d.end) > len(d.slots) {
+		d.growTable()
 	}
-	d.cache[slot] = id + 1
 	return id
 }
 
-func (d *dict) idString(s string) uint32 {
-	if id, ok := d.ids[s]; ok {
-		return id
+func (d *dict) growTable() {
+	old := d.slots
+	d.slots = make([]dictEntry, 4*len(old))
+	mask := uint64(len(d.slots) - 1)
+	for id := range d.end {
+		h := xxhash.Sum64(d.bytes(uint32(id)))
+		i := h & mask
+		for d.slots[i].id != 0 {
+			i = (i + 1) & mask
+		}
+		d.slots[i] = dictEntry{uint32(h >> 32), uint32(id) + 1}
 	}
-	return d.add(s)
-}
-
-func (d *dict) add(s string) uint32 {
-	id := uint32(len(d.strs))
-	d.strs = append(d.strs, s)
-	d.ids[s] = id
-	return id
 }
 
 // ranks gives each id its place in byte order, the order in which ClickHouse sorts strings.
 func (d *dict) ranks(scratch []uint32) []uint32 {
-	order := make([]uint32, len(d.strs))
+	order := make([]uint32, d.len())
 	for i := range order {
 		order[i] = uint32(i)
 	}
-	sortBy(order, func(a, b uint32) bool { return d.strs[a] < d.strs[b] })
+	sortBy(order, func(a, b uint32) bool { return bytes.Compare(d.bytes(a), d.bytes(b)) < 0 })
 	scratch = append(scratch[:0], order...)
 	for rank, id := range order {
 		scratch[id] = uint32(rank)

@@ -276,7 +276,7 @@ func (w *writer) writeSpans(b *batch, put func(int64) error) error {
 		if err := put(d.day); err != nil {
 			return err
 		}
-		w.values = w.in.values.collect("traces", d.perm, &c.attrs, c.keys, now, w.values)
+		w.values = w.in.values.collect("traces", d.perm, &c.attrs, now, w.values)
 	}
 	first, last := span64(c.start)
 	w.in.dirty.touch(first, last, c.start)
@@ -295,7 +295,7 @@ func (w *writer) writeLogs(b *batch, put func(int64) error) error {
 		if err := put(d.day); err != nil {
 			return err
 		}
-		w.values = w.in.values.collect("logs", d.perm, &c.attrs, c.keys, now, w.values)
+		w.values = w.in.values.collect("logs", d.perm, &c.attrs, now, w.values)
 	}
 	first, last := span64(c.ts)
 	return w.finishSignal(Logs, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put)

@@ -15,22 +15,22 @@ type logColumns struct {
 	attrs        attributes
 	dropped      []uint32
 
-	texts, eventNames, scopes, keys *dict
-	resources                       resourceTable
+	texts, eventNames, scopes *dict
+	resources                 resourceTable
 }
 
 func newLogColumns() *logColumns {
-	return &logColumns{texts: newDict(), eventNames: newDict(), scopes: newDict(), keys: newDict(), resources: newResourceTable()}
+	return &logColumns{texts: newDict(), eventNames: newDict(), scopes: newDict(), attrs: newAttributes(), resources: newResourceTable()}
 }
 
 func (c *logColumns) rows() int { return len(c.ts) }
 
 func (c *logColumns) reset() {
 	c.truncate(0)
+	c.attrs.reset()
 	c.texts.reset()
 	c.eventNames.reset()
 	c.scopes.reset()
-	c.keys.reset()
 	c.resources.reset()
 }
 
@@ -122,7 +122,7 @@ func (d *decoder) logRecord(c *logColumns, res, scope uint32, b []byte) bool {
 			if attrs++; attrs > d.limits.Attributes {
 				r.bytes()
 				dropped++
-			} else if !d.attribute(&c.attrs, c.keys, r.bytes()) {
+			} else if !d.attribute(&c.attrs, r.bytes()) {
 				return false
 			}
 		case 7<<3 | wireVarint:

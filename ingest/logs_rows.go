@@ -38,7 +38,7 @@ func (b *block) logBlock(c *logColumns, perm []uint32) {
 	b.gather32(perm, c.flags)
 	b.begin("scope", "LowCardinality(String)")
 	b.gatherLC(perm, c.scope, c.scopes)
-	b.attributeColumns(perm, &c.attrs, c.keys)
+	b.attributeColumns(perm, &c.attrs)
 	b.begin("dropped_attributes", "UInt32")
 	b.gather32(perm, c.dropped)
 }

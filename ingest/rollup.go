@@ -193,7 +193,7 @@ func (b *block) redBlock(c *spanColumns, rows []redRow) {
 		case otherName:
 			name = foldedOperation
 		default:
-			name = c.names.strs[r.name]
+			name = c.names.string(r.name)
 		}
 		return
 	}
@@ -279,7 +279,7 @@ func (o *operations) fold(c *spanColumns, perm []uint32) map[opKey]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for p, n := range seen {
-		service, name := c.resources.list[p.res].service, c.names.strs[p.name]
+		service, name := c.resources.list[p.res].service, c.names.string(p.name)
 		set := o.services[service]
 		if set == nil {
 			set = &operationSet{names: map[string]struct{}{}}

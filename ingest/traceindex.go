@@ -75,7 +75,7 @@ func (b *block) traceBlock(c *spanColumns, day int64, rows []traceRow) {
 		if rows[i].root == 0 {
 			return ""
 		}
-		return c.names.strs[c.name[rows[i].root-1]]
+		return c.names.string(c.name[rows[i].root-1])
 	})
 	b.uint64s("spans", "UInt64", n, func(i int) uint64 { return rows[i].spans })
 	b.uint64s("errors", "UInt64", n, func(i int) uint64 { return rows[i].errors })

@@ -23,8 +23,8 @@ type spanColumns struct {
 	droppedE []uint32
 	droppedL []uint32
 
-	names, scopes, keys, eventNames *dict
-	resources                       resourceTable
+	names, scopes, eventNames *dict
+	resources                 resourceTable
 
 	json jsonObject
 }
@@ -44,16 +44,16 @@ type linkColumns struct {
 }
 
 func newSpanColumns() *spanColumns {
-	return &spanColumns{names: newDict(), scopes: newDict(), keys: newDict(), eventNames: newDict(), resources: newResourceTable()}
+	return &spanColumns{names: newDict(), scopes: newDict(), attrs: newAttributes(), eventNames: newDict(), resources: newResourceTable()}
 }
 
 func (c *spanColumns) rows() int { return len(c.start) }
 
 func (c *spanColumns) reset() {
 	c.truncate(0)
+	c.attrs.reset()
 	c.names.reset()
 	c.scopes.reset()
-	c.keys.reset()
 	c.eventNames.reset()
 	c.resources.reset()
 }
@@ -202,7 +202,7 @@ func (d *decoder) span(c *spanColumns, res, scope uint32, b []byte) bool {
 			if attrs++; attrs > d.limits.Attributes {
 				r.bytes()
 				droppedA++
-			} else if !d.attribute(&c.attrs, c.keys, r.bytes()) {
+			} else if !d.attribute(&c.attrs, r.bytes()) {
 				return false
 			}
 		case 10<<3 | wireVarint:

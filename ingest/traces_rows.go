@@ -69,7 +69,7 @@ func cutDays(perm []uint32, ts []int64) []dayRows {
 // spanBlock encodes the rows of one day for the table spans.
 func (b *block) spanBlock(c *spanColumns, perm []uint32) {
 	b.reset("spans", len(perm))
-	b.grow(len(c.attrs.value.buf) + 160*len(perm))
+	b.grow(12*len(c.attrs.key) + 200*len(perm))
 	b.begin("ts", "DateTime64(9)")
 	b.gatherTimes(perm, c.start)
 	b.begin("duration_ns", "UInt64")
@@ -95,7 +95,7 @@ func (b *block) spanBlock(c *spanColumns, perm []uint32) {
 	b.gatherBytes(perm, &c.message)
 	b.begin("scope", "LowCardinality(String)")
 	b.gatherLC(perm, c.scope, c.scopes)
-	b.attributeColumns(perm, &c.attrs, c.keys)
+	b.attributeColumns(perm, &c.attrs)
 	b.eventColumns(perm, c)
 	b.linkColumns(perm, c)
 	b.begin("dropped_attributes", "UInt32")
@@ -115,13 +115,11 @@ func (b *block) resourceColumns(perm, ids []uint32, list []*resource) {
 	}
 	b.begin("service", "LowCardinality(String)")
 	b.u64(lcVersion)
-	each := func(f func(uint32)) {
-		for _, r := range perm {
-			f(service[ids[r]])
-		}
+	b.ids = slices.Grow(b.ids[:0], len(perm))
+	for _, r := range perm {
+		b.ids = append(b.ids, service[ids[r]])
 	}
-	b.lcHead(services, each)
-	b.lcKeys(len(perm), each)
+	b.lowCardinalityOf(b.ids, services)
 	b.begin("resource", "UInt64")
 	b.grow(8 * len(perm))
 	for _, r := range perm {
@@ -129,12 +127,11 @@ func (b *block) resourceColumns(perm, ids []uint32, list []*resource) {
 	}
 }
 
-func (b *block) attributeColumns(perm []uint32, a *attributes, keys *dict) {
+func (b *block) attributeColumns(perm []uint32, a *attributes) {
 	b.begin("attr.key", "Array(LowCardinality(String))")
-	b.gatherArrayLC(perm, a.key, a.end, keys)
-	b.begin("attr.value", "Array(String)")
-	b.gatherOffsets(perm, a.end)
-	b.gatherBytes(perm, &a.value)
+	b.gatherArrayLC(perm, a.key, a.end, a.keys)
+	b.begin("attr.value", "Array(LowCardinality(String))")
+	b.gatherArrayLC(perm, a.value, a.end, a.values)
 	b.begin("attr.type", "Array(UInt8)")
 	b.gatherOffsets(perm, a.end)
 	for _, r := range perm {

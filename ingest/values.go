@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"sync"
 
@@ -41,7 +40,7 @@ type valueRow struct {
 }
 
 // collect lists the values of a batch that are due.
-func (v *valueSeen) collect(signal string, perm []uint32, a *attributes, keys *dict, now int64, rows []valueRow) []valueRow {
+func (v *valueSeen) collect(signal string, perm []uint32, a *attributes, now int64, rows []valueRow) []valueRow {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	step, from := 1, 0
@@ -49,21 +48,24 @@ func (v *valueSeen) collect(signal string, perm []uint32, a *attributes, keys *d
 		v.row++
 		step, from = valueSample, int(v.row%valueSample)
 	}
-	sets := make([]*valueSet, len(keys.strs))
+	sets := make([]*valueSet, a.keys.len())
+	seen := make([]uint32, a.values.len()) // key + 1 with which a value of the batch was met last
 	for i := from; i < len(perm); i += step {
-		r := perm[i]
-		first, last := a.span(r)
-		text := a.value.row(r)
-		for _, key := range a.key[first:last] {
-			n, w := binary.Uvarint(text)
-			value := text[w : w+int(n)]
-			text = text[w+int(n):]
+		first, last := a.span(perm[i])
+		for j := first; j < last; j++ {
+			key, value := a.key[j], a.value[j]
+			if seen[value] == key+1 {
+				continue
+			}
+			seen[value] = key + 1
 			set := sets[key]
 			if set == nil {
-				set = v.set(signal, keys.strs[key], now)
+				set = v.set(signal, a.keys.string(key), now)
 				sets[key] = set
 			}
-			rows = v.see(set, signal, keys.strs[key], value, rows)
+			if !set.capped {
+				rows = v.see(set, signal, a.keys.string(key), a.values.bytes(value), rows)
+			}
 		}
 	}
 	return rows

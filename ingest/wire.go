@@ -146,3 +146,5 @@ func packedVarint(b []byte, dst []uint64) ([]uint64, bool) {
 	}
 	return dst, true
 }
+
+func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
