@@ -1,0 +1,60 @@
+package anomaly
+
+// tuning are the constants of the detector. There is one set for all series of
+// all users; it was chosen on part of the development series (docs/detection.md
+// names them and what the others say).
+type tuning struct {
+	// Baseline. Rates are per point; those with a …Step grow with the step as
+	// (step/60 s)^…Step.
+	LevelRate, LevelRateStep float64
+	NoiseRate                float64
+	SeasonRate               float64
+	Clip                     float64 // deviations by which one value teaches at most
+	LevelFloor               float64 // sigma is at least this part of the level
+	Yesterday, YesterdayFade float64 // share of what came at this time that excuses it today; kept per day
+	Power, PowerPrior        float64 // share of the learned power; variance of ln(level) that it needs
+
+	// Tails of deviations.
+	Own, Gate, PoolXi, PoolCap float64
+	OwnPrior, XiMin, XiPrior   float64
+	TailInIncident             float64 // weight of deviations during an incident
+
+	// Short context.
+	ShortShare, ShortShareStep float64
+	ShortOwn, ShortGate        float64
+	ShortNoiseRate, ShortFloor float64
+
+	// Novelty.
+	NovelUnit, NovelOwn, NovelXi float64
+	Novel                        float64 // weight
+	HourRate, HourRateStep       float64 // of the hourly mean, at 5 minutes
+	HourShare                    float64
+	SpreadRate                   float64
+
+	// Combination.
+	TrustLow, TrustHigh, TrustLeast float64
+	Agree                           float64 // share of the lesser of two surprises
+	Ties                            float64 // share of repeated values from which on only novelty counts
+	Fatigue, FatigueFrom            float64 // per contextual alarm of late beyond so many
+	Warm                            float64 // values
+	Independent                     float64 // exponent of points a day, see Threshold
+
+	// Incidents.
+	CloseBelow, CloseAfter  float64 // part of the threshold; points
+	AdoptAfter, AdoptPoints float64 // seconds; points
+}
+
+var settings = tuning{
+	LevelRate: 0.02, LevelRateStep: 0.4, NoiseRate: 0.0075, SeasonRate: 0.15, Clip: 3, LevelFloor: 0.0275,
+	Yesterday: 1, YesterdayFade: 0.3, Power: 0.56, PowerPrior: 0.063,
+
+	Own: 0.7, Gate: 1.8, PoolXi: 0.215, PoolCap: 40, OwnPrior: 0, XiMin: 0.27, XiPrior: 0.17, TailInIncident: 0.35,
+
+	ShortShare: 0.4, ShortShareStep: 0.18, ShortOwn: 0.5, ShortGate: 1.075, ShortNoiseRate: 0.0022, ShortFloor: 0.004,
+
+	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.125, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002,
+
+	TrustLow: 0.55, TrustHigh: 0.6, TrustLeast: 0.7, Agree: 0.235, Ties: 0.56, Fatigue: 0.16, FatigueFrom: 9.4, Warm: 60, Independent: 1,
+
+	CloseBelow: 0.15, CloseAfter: 8, AdoptAfter: 20000, AdoptPoints: 23,
+}
