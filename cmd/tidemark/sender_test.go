@@ -106,13 +106,17 @@ func retryable(err error) bool {
 type ledger struct {
 	mu    sync.Mutex // guards the rest
 	acked map[string]int
+	again map[string]bool // sent more than once: the client could not know whether the first attempt had been stored
 	spans int
 	other []error // answers after which the specification forbids to try again
 }
 
-func (l *ledger) ack(r *collectortrace.ExportTraceServiceRequest) {
+func (l *ledger) ack(r *collectortrace.ExportTraceServiceRequest, attempts int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if attempts > 1 {
+		l.again[traceOf(r)] = true
+	}
 	n := len(r.ResourceSpans[0].ScopeSpans[0].Spans)
 	l.acked[traceOf(r)] = n
 	l.spans += n
@@ -134,7 +138,7 @@ func (l *ledger) size() int {
 // failed retryably once more until it is acknowledged, as SDKs do; without, it forgets it.
 func load(t testing.TB, p *product, service string, clients, spansEach int, again bool) (l *ledger, stop func()) {
 	t.Helper()
-	l = &ledger{acked: map[string]int{}}
+	l = &ledger{acked: map[string]int{}, again: map[string]bool{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for range clients {
@@ -149,13 +153,13 @@ func load(t testing.TB, p *product, service string, clients, spansEach int, agai
 }
 
 func (s *sender) deliver(ctx context.Context, r *collectortrace.ExportTraceServiceRequest, l *ledger, again bool) {
-	for {
+	for attempts := 1; ; attempts++ {
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		err := s.send(attempt, r)
 		cancel()
 		switch {
 		case err == nil:
-			l.ack(r)
+			l.ack(r, attempts)
 			return
 		case !retryable(err):
 			l.refuse(err)
