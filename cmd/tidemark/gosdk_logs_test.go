@@ -102,7 +102,7 @@ func storedLogs(t *testing.T, p *product, service string) []logView {
 	return sortedLogs(rows[logView](t, p, fmt.Sprintf(`SELECT toString(toUnixTimestamp64Nano(ts)) AS ts_ns,
 		toString(toUnixTimestamp64Nano(observed_ts)) AS observed_ts_ns, service, severity, severity_text, body,
 		if(l.trace_id = toFixedString('', 16), '', lower(hex(l.trace_id))) AS trace_id, if(l.span_id = toFixedString('', 8), '', lower(hex(l.span_id))) AS span_id, scope,
-		arrayMap((k, v, y) -> map('key', toString(k), 'value', v, 'type', ['string', 'bool', 'int', 'double', 'json', 'bytes'][y + 1]),
+		arrayMap((k, v, y) -> map('key', toString(k), 'value', toString(v), 'type', ['string', 'bool', 'int', 'double', 'json', 'bytes'][y + 1]),
 			attr.key, attr.value, attr.type) AS attributes,
 		(SELECT anyLast(r.attributes) FROM resources AS r WHERE r.service = '%[1]s') AS resource
 		FROM logs AS l WHERE service = '%[1]s'`, service)))

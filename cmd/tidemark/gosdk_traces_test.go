@@ -182,7 +182,7 @@ func fromStore(t *testing.T, p *product, traceID string) []spanView {
 		if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_span_id,
 		toString(toUnixTimestamp64Nano(ts)) AS ts_ns, toFloat64(duration_ns) AS duration_ns, service, name, toString(kind) AS kind,
 		toString(status) AS status, status_message, scope,
-		arrayMap((k, v, y) -> map('key', toString(k), 'value', v, 'type', ['string', 'bool', 'int', 'double', 'json', 'bytes'][y + 1]),
+		arrayMap((k, v, y) -> map('key', toString(k), 'value', toString(v), 'type', ['string', 'bool', 'int', 'double', 'json', 'bytes'][y + 1]),
 			attr.key, attr.value, attr.type) AS attributes,
 		arrayMap(x -> toString(toUnixTimestamp64Nano(x)), event.ts) AS event_ts, event.name AS event_name, event.attributes AS event_attributes,
 		arrayMap(x -> lower(hex(x)), link.trace_id) AS link_trace_id, arrayMap(x -> lower(hex(x)), link.span_id) AS link_span_id,
