@@ -1,6 +1,7 @@
 // Every page's route in one list. A page keeps its route beside it in
 // pages/NAME/route.ts and is loaded when first visited.
 import { createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { ErrorView, NotFound } from "@/app/ErrorView";
 import { rootRoute } from "@/app/root";
 import { parseSearch, stringifySearch } from "@/app/search";
 import { ingestRoute } from "@/pages/ingest/route";
@@ -27,6 +28,9 @@ export const router = createRouter({
   defaultPreload: "intent",
   defaultPendingComponent: SkeletonRows,
   defaultPendingMs: 150,
+  // A page that fails leaves the frame around it standing.
+  defaultErrorComponent: ErrorView,
+  defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
 });
 

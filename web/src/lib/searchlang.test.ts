@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addTerm, completionAt, errorPosition, errorSpan, hasTerm, removeTerm, termsOf, toggleTerm, tokenize, unquote, withEnv } from "./searchlang";
+import { addTerm, completionAt, errorPosition, errorReason, errorSpan, hasTerm, removeTerm, termsOf, toggleTerm, tokenize, unquote, withEnv } from "./searchlang";
 
 const kinds = (q: string) => tokenize(q).filter((t) => t.kind !== "space").map((t) => `${t.kind} ${t.text}`);
 
@@ -13,6 +13,7 @@ describe("tokens", () => {
     ['(a OR "b c") d', ["paren (", "word a", "or OR", 'string "b c"', "paren )", "word d"]],
     ["time-out", ["word time-out"]],
     ['name:"un closed', ["key name", "op :", 'string "un closed']],
+    ["duration:>=1s", ["key duration", "op :>=", "value 1s"]],
     ["service:", ["key service", "op :"]],
     ["POST /order", ["word POST", "word /order"]],
   ])("%s", (q, want) => expect(kinds(q)).toEqual(want));
@@ -93,8 +94,10 @@ describe("terms", () => {
 
 describe("errors", () => {
   it("have a place", () => {
-    expect(errorPosition("expected a value at position 12")).toBe(12);
-    expect(errorPosition("no place")).toBeNull();
+    expect(errorPosition("at 8: a value is missing", "service:")).toBe(8);
+    expect(errorPosition("at 3: in bytes", "é (")).toBe(2);
+    expect(errorPosition("no place", "x")).toBeNull();
+    expect(errorReason("at 8: a value is missing")).toBe("a value is missing");
     expect(errorSpan("service: duration>x", 17)).toEqual({ from: 17, to: 18 });
     expect(errorSpan("abc", 99)).toEqual({ from: 2, to: 3 });
     expect(errorSpan("", 0)).toBeNull();

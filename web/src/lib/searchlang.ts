@@ -12,7 +12,7 @@ export interface Token {
 }
 
 const KEY = /[A-Za-z_@][\w.@\-/]*/y;
-const OP = />=|<=|!=|!:|[:=<>]/y;
+const OP = /:?(?:>=|<=|!=)|:?[=<>]|!:|:/y;
 const BARE = /[^\s()"]+/y;
 
 function match(re: RegExp, text: string, at: number): string | null {
@@ -66,7 +66,7 @@ function termAt(text: string, at: number, push: (kind: TokenKind, to: number) =>
     return;
   }
   const bare = match(BARE, text, at) ?? text[at]!;
-  push(bare === "OR" || bare === "AND" ? "or" : "word", at + bare.length);
+  push(bare === "OR" || bare === "AND" || bare === "NOT" ? "or" : "word", at + bare.length);
 }
 
 export interface Completion {
@@ -176,6 +176,7 @@ function tidy(q: string): string {
     const bad = tokens.findIndex((t, i) => {
       const prev = tokens[i - 1];
       const next = tokens[i + 1];
+      if (t.kind === "or" && t.text === "NOT") return !next || next.kind === "or" || next.text === ")";
       if (t.kind === "or") return !prev || !next || prev.kind === "or" || prev.text === "(" || next.text === ")";
       return t.text === "(" && t.kind === "paren" && next?.text === ")" && next.kind === "paren";
     });
@@ -203,11 +204,14 @@ export function withEnv(q: string, env: string | undefined): { q: string; shift:
   return { q: text, shift: q.trim() && text.startsWith("(") && !q.trim().startsWith("(") ? 1 : 0 };
 }
 
-/** Where an answer says the query went wrong: "… at position 12 …" or "12: …". Null when it names no place. */
-export function errorPosition(detail: string | undefined): number | null {
-  const m = /(?:position|column|offset|character|char|at)\s+(\d+)/i.exec(detail ?? "") ?? /^(\d+):/.exec(detail ?? "");
-  return m ? Number(m[1]) : null;
+/** Where an answer says the query went wrong ("at 12: …", in bytes), as an index into the text. Null when it names no place. */
+export function errorPosition(detail: string | undefined, text: string): number | null {
+  const m = /\bat (?:byte |position |offset )?(\d+)\b/i.exec(detail ?? "");
+  return m ? new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, Number(m[1]))).length : null;
 }
+
+/** The reason without its place, which the underline shows. */
+export const errorReason = (detail: string): string => detail.replace(/^.*?\bat (?:byte |position |offset )?\d+:\s*/i, "");
 
 /** The piece to underline: the token at the position, or the last one when it is past the end. */
 export function errorSpan(text: string, position: number): { from: number; to: number } | null {

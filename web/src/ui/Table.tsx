@@ -65,46 +65,48 @@ export function Table<T>({ label, rows, columns, rowKey, sort, dir = "desc", onS
   const medium = columns.filter((c) => !c.minor).map((c) => c.width).join(" ");
   const narrow = columns.filter((c) => !c.secondary && !c.minor).map((c) => c.width.replace(/minmax\(\d+px/, "minmax(0")).join(" ");
   return (
-    <div role="table" aria-label={label} aria-rowcount={items.length + 1} className={css.table} style={{ "--tracks": tracks, "--tracks-medium": medium, "--tracks-narrow": narrow } as never}>
-      <div role="rowgroup" className={css.head}>
-        <div role="row" className={css.row}>
-          {columns.map((c) => (
-            <HeadCell key={c.id} column={c} active={c.id === sort} dir={dir} onSort={onSort} />
-          ))}
+    <div className={css.table} style={{ "--tracks": tracks, "--tracks-medium": medium, "--tracks-narrow": narrow } as never}>
+      <div role="table" aria-label={label} aria-rowcount={items.length + 1}>
+        <div role="rowgroup" className={css.head}>
+          <div role="row" className={css.row}>
+            {columns.map((c) => (
+              <HeadCell key={c.id} column={c} active={c.id === sort} dir={dir} onSort={onSort} />
+            ))}
+          </div>
         </div>
-      </div>
-      <div role="rowgroup" ref={body} className={css.body} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((v) => {
-          const item = items[v.index]!;
-          const style = { height: rowHeight, transform: `translateY(${v.start - margin}px)` };
-          if (item.kind === "group") {
+        <div role="rowgroup" ref={body} className={css.body} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((v) => {
+            const item = items[v.index]!;
+            const style = { height: rowHeight, transform: `translateY(${v.start - margin}px)` };
+            if (item.kind === "group") {
+              return (
+                <div key={item.key} role="row" className={css.group} style={style}>
+                  <span role="cell">
+                    {item.key || "–"} <span className={css.count}>{item.count}</span>
+                  </span>
+                </div>
+              );
+            }
             return (
-              <div key={item.key} role="row" className={css.group} style={style}>
-                <span role="cell">
-                  {item.key || "–"} <span className={css.count}>{item.count}</span>
-                </span>
+              <div
+                key={item.key}
+                role="row"
+                aria-rowindex={v.index + 2}
+                className={css.row}
+                data-open={onOpen ? "" : undefined}
+                style={style}
+                onClick={(e) => onOpen && !selecting() && !(e.target as HTMLElement).closest("a,button") && onOpen(item.row)}
+                onKeyDown={moveFocus}
+              >
+                {columns.map((c) => (
+                  <div key={c.id} role="cell" className={css.cell} data-align={c.align} data-minor={c.minor || undefined} data-secondary={c.secondary || undefined}>
+                    {c.render(item.row)}
+                  </div>
+                ))}
               </div>
             );
-          }
-          return (
-            <div
-              key={item.key}
-              role="row"
-              aria-rowindex={v.index + 2}
-              className={css.row}
-              data-open={onOpen ? "" : undefined}
-              style={style}
-              onClick={(e) => onOpen && !selecting() && !(e.target as HTMLElement).closest("a,button") && onOpen(item.row)}
-              onKeyDown={moveFocus}
-            >
-              {columns.map((c) => (
-                <div key={c.id} role="cell" className={css.cell} data-align={c.align} data-minor={c.minor || undefined} data-secondary={c.secondary || undefined}>
-                  {c.render(item.row)}
-                </div>
-              ))}
-            </div>
-          );
-        })}
+          })}
+        </div>
       </div>
       {csvName && rows.length > 0 && (
         <div className={css.foot}>

@@ -36,17 +36,19 @@ export function Welcome({ status }: { status: Status }) {
       </dl>
       <section className={css.how} aria-label="How to send telemetry">
         <Tabs label="Language" tabs={list} value={tab} onChange={setTab} panelId="snippet" />
-        <ol id="snippet" role="tabpanel" aria-label={shown.label} className={css.steps}>
-          {shown.steps.map((s, i) => (
-            <li key={s.title}>
-              <p className={css.step}>
-                {shown.steps.length > 1 && <span className={css.number}>{i + 1}</span>}
-                {s.title}
-              </p>
-              <CodeBlock text={s.code} label={s.title} />
-            </li>
-          ))}
-        </ol>
+        <div id="snippet" role="tabpanel" aria-label={shown.label}>
+          <ol className={css.steps}>
+            {shown.steps.map((s, i) => (
+              <li key={s.title}>
+                <p className={css.step}>
+                  {shown.steps.length > 1 && <span className={css.number}>{i + 1}</span>}
+                  {s.title}
+                </p>
+                <CodeBlock text={s.code} label={s.title} />
+              </li>
+            ))}
+          </ol>
+        </div>
       </section>
       <p className={css.meanwhile}>
         No service at hand?{" "}
