@@ -41,8 +41,10 @@ func Fail(status int, format string, args ...any) *Error {
 // answered as JSON; an error is recorded on the span, logged once and answered
 // with its status, 500 for one that is not an Error.
 func (i *Instance) Handle(pattern string, handle func(r *http.Request) (any, error)) {
-	route := pattern[strings.Index(pattern, "/"):]
+	shown := strings.TrimSuffix(pattern, "{$}") // "GET /{$}" is "GET /" to people
+	route := shown[strings.Index(shown, "/"):]
 	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Pattern = shown
 		// otelhttp names the span by the pattern but starts it before the route
 		// is known, and leaves the attribute out.
 		trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(route))

@@ -191,6 +191,7 @@ func TestAnOrderIsOneTraceThroughTheShop(t *testing.T) {
 func TestSpansFollowTheConventions(t *testing.T) {
 	b := startShop(t)
 	b.mustAsk("GET", "/products/42", "")
+	b.mustAsk("GET", "/", "")
 	if status, _ := b.ask("GET", "/products/999999", ""); status != http.StatusNotFound {
 		t.Errorf("a missing product answered %d", status)
 	}
@@ -208,6 +209,9 @@ func TestSpansFollowTheConventions(t *testing.T) {
 				t.Errorf("client span has %v", span.Attrs)
 			}
 		}
+	}
+	if home := b.spansNamed("GET /"); len(home) != 1 || home[0].Attrs["http.route"] != "/" {
+		t.Errorf("spans of the home page: %v", home)
 	}
 	outside := b.spansNamed("POST /v1/authorizations")
 	if len(outside) == 0 || outside[0].Attrs["service.peer.name"] != "card-network" || outside[0].Attrs["server.address"] != "api.card-network.example" {
