@@ -72,10 +72,11 @@ const configXML = `<clickhouse>
 </clickhouse>
 `
 
+// poll_interval, in seconds, is how long an idle connection may take to notice that the engine ends (10 by default).
 // The process's own query (see spawn) can only run as `default` without a password. That one session is all that
 // `default` may have, and it may read nothing.
 const usersXML = `<clickhouse>
-  <profiles><default><max_memory_usage>%[3]d</max_memory_usage></default><own><max_sessions_for_user>1</max_sessions_for_user></own></profiles>
+  <profiles><default><poll_interval>1</poll_interval><max_memory_usage>%[3]d</max_memory_usage></default><own><max_sessions_for_user>1</max_sessions_for_user></own></profiles>
   <quotas><default/></quotas>
   <users>
     <%[1]s>

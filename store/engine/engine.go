@@ -37,6 +37,7 @@ type Options struct {
 	MarkCache   uint64        // bytes of index marks kept in memory (256 MiB)
 	Threads     int           // background merge threads (number of cores, at least 2)
 	ReadyAfter  time.Duration // how long a start may take until it counts as failed (60 s)
+	StopGrace   time.Duration // how long a clean end may take before the engine is killed (3 s)
 	Logger      *slog.Logger  // (slog.Default())
 }
 
@@ -61,6 +62,7 @@ func (o *Options) defaults() error {
 	set(&o.MarkCache, 256<<20)
 	set(&o.Threads, max(2, runtime.NumCPU()))
 	set(&o.ReadyAfter, 60*time.Second)
+	set(&o.StopGrace, 3*time.Second)
 	set(&o.Logger, slog.Default())
 	return nil
 }
@@ -169,8 +171,8 @@ func (e *Engine) Restarts() int {
 // Done is closed when the engine has ended for good.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Stop ends the engine: it closes the child's input and waits for a clean end, then signals, then kills when ctx is
-// done. It is idempotent.
+// Stop ends the engine: it closes the child's input, waits for a clean end for as long as Options.StopGrace and ctx
+// allow, and then kills it, which loses nothing that was acknowledged. It is idempotent.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	if !e.stop {
@@ -183,6 +185,12 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Unlock()
 	select {
 	case <-e.done:
+		return nil
+	case <-time.After(e.o.StopGrace):
+		// Its network layer may wait 5 or 10 s for connections that came or stayed open while it was ending.
+		e.o.Logger.Info("the engine takes long to end and is killed", "after", e.o.StopGrace)
+		e.kill()
+		<-e.done
 		return nil
 	case <-ctx.Done():
 		e.kill()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,6 +140,35 @@ func TestRestartKeepsDataAndPassword(t *testing.T) {
 	again := start(t, dir)
 	if got := query(t, again.DSN(), "SELECT toString(sum(n)) FROM kept"); got != "7" {
 		t.Errorf("after a restart the table holds %s, want 7", got)
+	}
+}
+
+// Connections of others, idle or silent, hold up a stop no longer than the grace.
+func TestStopDoesNotWaitForClients(t *testing.T) {
+	e := start(t, t.TempDir())
+	o, err := clickhouse.ParseDSN(strings.Replace(e.DSN(), "database=tidemark", "database=default", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle, err := clickhouse.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	if err := idle.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Dial("tcp", o.Addr[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	began := time.Now()
+	if err := e.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 4500*time.Millisecond {
+		t.Errorf("stopping took %v", took)
 	}
 }
 
