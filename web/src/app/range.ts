@@ -2,7 +2,7 @@
 // changed by navigating, so that back and forward undo a zoom.
 import { useCallback, useMemo } from "react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { DEFAULT_RANGE, followsNow, type Range, resolve, shift, type Span, zoomOut } from "@/lib/time";
+import { DEFAULT_RANGE, followsNow, normalise, type Range, resolve, shift, type Span, zoomOut } from "@/lib/time";
 import type { GlobalSearch } from "./search";
 
 export interface Scope {
@@ -22,7 +22,7 @@ export function useScope(): Scope {
   const env = search.env;
   const utc = search.tz === "utc";
   return useMemo(() => {
-    const range = { from, to };
+    const range = normalise({ from, to }, Date.now());
     return { range, live: !paused && followsNow(range), paused, env, utc };
   }, [from, to, paused, env, utc]);
 }

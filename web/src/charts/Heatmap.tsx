@@ -70,6 +70,10 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
     if (el.height !== Math.round(height * dpr)) el.height = Math.round(height * dpr);
     ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
     ctx.clearRect(0, 0, width, height);
+    if (data.bounds_ns.length < 2) {
+      lay.current = null;
+      return;
+    }
     const l = layout(data, resolve(scope.range, Date.now()), width, height);
     lay.current = l;
     paint(ctx, data, l, DASHES.map(([k, label, dash]) => ({ values: data[k], label, dash })), scope.utc);
@@ -135,6 +139,7 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
         onDoubleClick={() => actions.zoomBack()}
       >
         <canvas ref={canvas} className={css.canvas} style={{ width: "100%", height }} role="img" aria-label={label} />
+        {data.bounds_ns.length < 2 && <p className={css.none}>No requests in this range</p>}
         {box && <div className={css.box} style={box} />}
         <HeatTip hover={drag ? null : hover} lay={lay.current} data={data} utc={scope.utc} width={width} />
       </div>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { HeatmapAnswer, Range, RedAnswer, RedSeries } from "@/api/types";
-import { joinColumn, joined, mergeHeatmap, mergeRed, pointCount, timesOf } from "./columns";
+import { joinColumn, joined, mergeHeatmap, mergeRed, pointCount, steadyRates, timesOf } from "./columns";
 
 const range = (from: number, to: number, step = 10): Range => ({ from_ms: from, to_ms: to, step_ms: step, resolution: "10s", now_ms: to, complete_to_ms: to - step });
 
@@ -39,13 +39,33 @@ test("mergeRed keeps a series that fell silent and adds one that is new", () => 
   expect(out.range.to_ms).toBe(40);
 });
 
-test("mergeHeatmap replaces whole columns, and everything when the bounds changed", () => {
-  const line = [null, null];
-  const held: HeatmapAnswer = { range: range(0, 20), bounds_ns: [1, 10, 100], cells: [1, 2, 3, 4], p50_ns: line, p95_ns: line, p99_ns: [5, 6] };
-  const update: HeatmapAnswer = { range: range(10, 30), bounds_ns: [1, 10, 100], cells: [30, 0, 5, 6], p50_ns: line, p95_ns: line, p99_ns: [7, 8] };
-  expect(mergeHeatmap(held, update)).toMatchObject({ cells: [30, 0, 5, 6], p99_ns: [7, 8] });
-  const partial = { ...update, range: range(20, 30), cells: [5, 6] };
-  expect(mergeHeatmap(held, partial).cells).toEqual([3, 4, 5, 6]);
-  const other = { ...update, bounds_ns: [1, 20, 100] };
-  expect(mergeHeatmap(held, other)).toBe(other);
+const heat = (r: Range, bounds: number[], cells: number[], p99: (number | null)[]): HeatmapAnswer => ({ range: r, bounds_ns: bounds, cells, p50_ns: p99, p95_ns: p99, p99_ns: p99 });
+
+describe("mergeHeatmap", () => {
+  const held = heat(range(0, 20), [1, 10, 100], [1, 2, 3, 4], [5, 6]);
+  test("replaces whole columns and slides", () => {
+    expect(mergeHeatmap(held, heat(range(10, 30), [1, 10, 100], [30, 0, 5, 6], [7, 8]))).toMatchObject({ cells: [30, 0, 5, 6], p99_ns: [7, 8] });
+    expect(mergeHeatmap(held, heat(range(20, 30), [1, 10, 100], [5, 6], [8])).cells).toEqual([3, 4, 5, 6]);
+  });
+  test("an update with other rows extends what is held", () => {
+    const out = mergeHeatmap(held, heat(range(10, 20), [10, 100, 1000], [7, 9], [1]));
+    expect(out.bounds_ns).toEqual([1, 10, 100, 1000]);
+    expect(out.cells).toEqual([1, 2, 0, 0, 7, 9]);
+  });
+  test("an update without any request clears its columns and keeps the rest", () => {
+    const out = mergeHeatmap(held, heat(range(10, 20), [], [], [null]));
+    expect(out.cells).toEqual([1, 2, 0, 0]);
+    expect(out.bounds_ns).toEqual([1, 10, 100]);
+  });
+  test("the first requests ever bring the rows", () => {
+    const out = mergeHeatmap(heat(range(0, 20), [], [], [null, null]), heat(range(10, 20), [1, 10], [4], [5]));
+    expect(out.cells).toEqual([0, 4]);
+  });
+});
+
+test("the step still filling is a rate over what has passed of it", () => {
+  const r = { ...range(0, 30), now_ms: 25 };
+  expect(steadyRates(r, [1, 2, 3])).toEqual([1, 2, 6]);
+  expect(steadyRates({ ...r, now_ms: 21 }, [1, 2, 3])).toEqual([1, 2, null]);
+  expect(steadyRates({ ...r, now_ms: 25 }, [null, 2, null])).toEqual([null, 2, null]);
 });

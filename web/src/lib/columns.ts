@@ -60,23 +60,61 @@ export function mergeRed(held: RedAnswer, update: RedAnswer): RedAnswer {
   return { range, series };
 }
 
-/** Lays a live heatmap update over the answer held; other bounds replace it. */
+/**
+ * Lays a live heatmap update over the answer held. The server names only the
+ * latencies that occur, so the rows of the two may differ: what is held is
+ * extended by what the update adds below and above.
+ */
 export function mergeHeatmap(held: HeatmapAnswer, update: HeatmapAnswer): HeatmapAnswer {
   const range = joined(held.range, update.range);
-  const rows = held.bounds_ns.length - 1;
-  if (!range || rows !== update.bounds_ns.length - 1 || held.bounds_ns.some((b, i) => b !== update.bounds_ns[i])) return update;
+  if (!range) return update;
+  const bounds = extended(held.bounds_ns, update.bounds_ns);
+  const rows = Math.max(0, bounds.length - 1);
   const cells = new Array<number>(pointCount(range) * rows).fill(0);
-  const lay = (r: Range, from: number[]) => {
-    const shift = Math.round((r.from_ms - range.from_ms) / range.step_ms);
-    const n = Math.min(pointCount(r), Math.floor(from.length / rows));
-    for (let x = 0; x < n; x++) {
-      const at = x + shift;
-      if (at < 0 || at >= pointCount(range)) continue;
-      for (let y = 0; y < rows; y++) cells[at * rows + y] = from[x * rows + y] ?? 0;
-    }
-  };
-  lay(held.range, held.cells);
-  lay(update.range, update.cells);
+  layCells(cells, range, bounds, held);
+  layCells(cells, range, bounds, update);
   const line = (k: "p50_ns" | "p95_ns" | "p99_ns") => joinColumn(held.range, held[k], update.range, update[k], range);
-  return { range, bounds_ns: held.bounds_ns, cells, p50_ns: line("p50_ns"), p95_ns: line("p95_ns"), p99_ns: line("p99_ns") };
+  return { range, bounds_ns: bounds, cells, p50_ns: line("p50_ns"), p95_ns: line("p95_ns"), p99_ns: line("p99_ns") };
+}
+
+function extended(held: readonly number[], update: readonly number[]): number[] {
+  if (held.length < 2) return [...update];
+  return [...update.filter((b) => b < held[0]!), ...held, ...update.filter((b) => b > held.at(-1)!)];
+}
+
+/** Writes an answer's columns over those of the joined range; its rows go where their middles lie. */
+function layCells(out: number[], into: Range, bounds: readonly number[], h: HeatmapAnswer) {
+  const rows = bounds.length - 1;
+  const own = h.bounds_ns.length - 1;
+  const shift = Math.round((h.range.from_ms - into.from_ms) / into.step_ms);
+  const target = Array.from({ length: Math.max(0, own) }, (_, y) => rowAt(bounds, Math.sqrt(Math.max(1, h.bounds_ns[y]!) * h.bounds_ns[y + 1]!)));
+  for (let x = 0; x < pointCount(h.range); x++) {
+    const at = x + shift;
+    if (at < 0 || at >= pointCount(into)) continue;
+    out.fill(0, at * rows, (at + 1) * rows);
+    for (let y = 0; y < own; y++) out[at * rows + target[y]!]! += h.cells[x * own + y] ?? 0;
+  }
+}
+
+function rowAt(bounds: readonly number[], value: number): number {
+  let row = 0;
+  while (row < bounds.length - 2 && value >= bounds[row + 1]!) row++;
+  return row;
+}
+
+/** Less of a step than this has passed: a rate would be noise. */
+const LEAST_SHARE = 0.2;
+
+/**
+ * Rates, with the step that is still filling counted over the part of it that
+ * has passed: divided by the whole step it would dip to zero at every step's
+ * start. Too young to tell is a gap.
+ */
+export function steadyRates(range: Range, rates: readonly (number | null)[]): Column {
+  return rates.map((v, i) => {
+    const start = range.from_ms + i * range.step_ms;
+    const passed = (range.now_ms - start) / range.step_ms;
+    if (v === null || passed >= 1) return v;
+    return passed < LEAST_SHARE ? null : v / passed;
+  });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clock, dateTime, describe as words, followsNow, fromInputValue, inputValue, parseMoment, parseTyped, resolve, shift, zoomOut } from "./time";
+import { clock, dateTime, describe as words, followsNow, fromInputValue, inputValue, normalise, parseMoment, parseTyped, resolve, shift, zoomOut } from "./time";
 
 const now = Date.UTC(2026, 10, 21, 14, 0, 0);
 const H = 3600e3;
@@ -28,6 +28,13 @@ test("a broken or reversed range falls back to the default", () => {
   const fallback = { from: now - 15 * 60e3, to: now };
   expect(resolve({ from: "x", to: "now" }, now)).toEqual(fallback);
   expect(resolve({ from: "now", to: "now-1h" }, now)).toEqual(fallback);
+});
+
+test("normalise writes what the API understands", () => {
+  expect(normalise({ from: "now-15m", to: "now" }, now)).toEqual({ from: "now-15m", to: "now" });
+  expect(normalise({ from: "now-1.5h", to: "now" }, now)).toEqual({ from: "now-5400s", to: "now" });
+  expect(normalise({ from: String((now - H) / 1000), to: "2026-11-21T14:00:00Z" }, now)).toEqual({ from: String(now - H), to: String(now) });
+  expect(normalise({ from: "soon", to: "now" }, now)).toEqual({ from: "now-15m", to: "now" });
 });
 
 test("shift moves, and comes back to the present", () => {

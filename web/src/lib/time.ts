@@ -57,6 +57,23 @@ export function resolve(range: Range, now: number): Span {
   return { from, to };
 }
 
+/**
+ * A range as the API understands it: whole relative amounts or Unix
+ * milliseconds. One that means nothing becomes the default.
+ */
+export function normalise(range: Range, now: number): Range {
+  const from = parseMoment(range.from, now);
+  const to = parseMoment(range.to, now);
+  if (from === null || to === null || from >= to) return DEFAULT_RANGE;
+  return { from: plainMoment(range.from, now), to: plainMoment(range.to, now) };
+}
+
+function plainMoment(text: string, now: number): string {
+  if (/^now(-\d{1,6}[smhdw])?$/.test(text)) return text;
+  const at = parseMoment(text, now)!;
+  return isRelative(text) ? `now-${Math.round((now - at) / 1000)}s` : String(Math.round(at));
+}
+
 /** Does the range end at the present, so that live data moves it? */
 export function followsNow(range: Range): boolean {
   return range.to === "now" && isRelative(range.from);

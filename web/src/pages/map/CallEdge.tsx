@@ -6,6 +6,7 @@ import css from "./Page.module.css";
 
 export interface CallEdgeData extends Record<string, unknown> {
   row: EdgeRow;
+  title: string;
   width: number;
   color: string;
 }
@@ -22,7 +23,7 @@ export function CallEdge({ sourceX, sourceY, targetX, targetY, sourcePosition, t
       {over && (
         <EdgeLabelRenderer>
           <div className={css.card} style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>
-            <RedCard title={`${data.row.source} → ${data.row.target}`} red={data.row} />
+            <RedCard title={data.title} red={data.row} />
           </div>
         </EdgeLabelRenderer>
       )}

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { Background, BackgroundVariant, Controls, type Edge, MarkerType, type Node, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import type { EdgeRow, MapAnswer, MapNode } from "@/api/types";
+import type { MapAnswer, MapNode } from "@/api/types";
 import { edgeWidth } from "@/lib/graph";
 import { isDense, type NodeSize, nodeSize, place } from "@/lib/layout";
 import { useAppearance } from "@/app/theme";
@@ -30,7 +30,7 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
   const topology = useMemo(() => topologyOf(data), [data]);
   const positions = useMemo(() => place(data.nodes.map((n) => n.id), data.edges, vertical), [topology, vertical]);
   const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, { find, focus, onFocus, vertical, size, dense: isDense(data.nodes.length) })), [data, positions, find, focus, onFocus, vertical]);
-  const edges = useMemo(() => toEdges(data.edges), [data]);
+  const edges = useMemo(() => toEdges(data), [data]);
 
   // A new set of nodes is brought into view; new numbers leave the view alone.
   useEffect(() => void flow.current?.fitView(fit(vertical)), [topology]);
@@ -97,7 +97,8 @@ function toNode(n: MapNode, position: { x: number; y: number }, { find, focus, o
   };
 }
 
-function toEdges(rows: readonly EdgeRow[]): Edge<CallEdgeData>[] {
+function toEdges({ edges: rows, nodes }: MapAnswer): Edge<CallEdgeData>[] {
+  const names = new Map(nodes.map((n) => [n.id, n.name]));
   const max = Math.max(0, ...rows.map((r) => r.rate));
   return rows.map((r) => {
     const tone = r.calls >= 20 && r.error_ratio >= 0.05 ? "bad" : r.calls >= 20 && r.error_ratio >= 0.01 ? "warn" : undefined;
@@ -107,7 +108,7 @@ function toEdges(rows: readonly EdgeRow[]): Edge<CallEdgeData>[] {
       source: r.source,
       target: r.target,
       type: "call",
-      data: { row: r, width: edgeWidth(r.rate, max), color },
+      data: { row: r, title: `${names.get(r.source) ?? r.source} → ${names.get(r.target) ?? r.target}`, width: edgeWidth(r.rate, max), color },
       markerEnd: { type: MarkerType.ArrowClosed, color: tone ? color : "var(--faint)", width: 14, height: 14, markerUnits: "userSpaceOnUse" },
     };
   });

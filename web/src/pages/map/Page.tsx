@@ -94,7 +94,7 @@ function FocusMenu({ data, focus, onFocus }: { data: MapAnswer; focus: string | 
       trigger={
         <Button>
           <Crosshair size={14} aria-hidden />
-          {focus ? `Around ${focus}` : "Focus"}
+          {focus ? `Around ${data.nodes.find((n) => n.id === focus)?.name ?? focus}` : "Focus"}
         </Button>
       }
     >

@@ -9,7 +9,7 @@ import { useScope } from "@/app/range";
 import { Heatmap } from "@/charts/Heatmap";
 import type { Marker } from "@/charts/model";
 import { TimeChart } from "@/charts/TimeChart";
-import { mergeHeatmap, mergeRed } from "@/lib/columns";
+import { mergeHeatmap, mergeRed, steadyRates } from "@/lib/columns";
 import { Failed, Skeleton } from "@/ui/States";
 import { serviceRoute } from "./route";
 import css from "./Page.module.css";
@@ -50,7 +50,7 @@ function RequestsAndErrors({ service, filter, versions }: Props) {
   const common = { range: data.range, markers, height: 150, freshAt: live.freshAt, legend: false };
   return (
     <div className={css.row}>
-      <TimeChart {...common} title="Requests" unit="rate" onPoint={open("")} series={[{ key: "rate", label: "Requests", values: s?.rate ?? [], color: "var(--accent)", fill: true }]} />
+      <TimeChart {...common} title="Requests" unit="rate" onPoint={open("")} series={[{ key: "rate", label: "Requests", values: s ? steadyRates(data.range, s.rate) : [], color: "var(--accent)", fill: true }]} />
       <TimeChart {...common} title="Errors" unit="ratio" onPoint={open("status:error")} series={[{ key: "errors", label: "Errors", values: s?.error_ratio ?? [], color: "var(--bad)", fill: true }]} />
     </div>
   );

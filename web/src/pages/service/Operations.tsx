@@ -72,7 +72,7 @@ function operationColumns(service: string): Column<OperationRow>[] {
         </Link>
       ),
     },
-    { id: "spark", label: "Requests over time", quiet: true, width: "104px", secondary: true, render: (r) => <Sparkline values={r.sparkline} width={96} height={22} label={`Requests of ${r.name}`} color="var(--muted)" /> },
+    { id: "spark", label: "Requests over time", quiet: true, width: "104px", secondary: true, render: (r) => <Sparkline values={r.sparkline.slice(0, -1)} width={96} height={22} label={`Requests of ${r.name}`} color="var(--muted)" /> },
     ...redColumns<OperationRow>(),
     shareColumn<OperationRow>(),
     {

@@ -7,6 +7,7 @@ import { servicesQuery, statusQuery } from "@/api/queries";
 import type { ServiceRow, ServicesAnswer } from "@/api/types";
 import { useScope, useSpan } from "@/app/range";
 import { csv, download } from "@/lib/csv";
+import { steadyRates } from "@/lib/columns";
 import { plural } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Page, Panel } from "@/ui/Panel";
@@ -37,7 +38,7 @@ function Services() {
   const query = useQuery({ ...servicesQuery(scope), refetchInterval: useFallback(scope.live, live) });
   const answer = newest(live.data, query.data);
   const all = answer?.services;
-  const rows = useMemo(() => filterRows(all ?? [], search.q), [all, search.q]);
+  const rows = useMemo(() => filterRows(all ?? [], search.q).map((r) => ({ ...r, shownRate: steadyRates(answer!.range, r.sparkline.rate) })), [all, search.q]);
   return (
     <Page
       title="Services"

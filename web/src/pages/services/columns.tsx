@@ -8,15 +8,20 @@ import { redColumns } from "@/ui/redColumns";
 import type { Column } from "@/ui/Table";
 import css from "./columns.module.css";
 
+/** A service with its sparkline ready to draw. */
+export interface Row extends ServiceRow {
+  shownRate: (number | null)[];
+}
+
 const rowState = (r: ServiceRow) => stateOf(r, r.previous);
 
 // The unusual come first; among equals those of a busier order of magnitude. No
 // finer, or rows of like services would change places at every tick.
 const byState = (r: ServiceRow) => severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
 
-const [rate, ...rest] = redColumns<ServiceRow>();
+const [rate, ...rest] = redColumns<Row>();
 
-export const columns: Column<ServiceRow>[] = [
+export const columns: Column<Row>[] = [
   {
     id: "service",
     label: "Service",
@@ -39,7 +44,7 @@ export const columns: Column<ServiceRow>[] = [
     quiet: true,
     width: "124px",
     secondary: true,
-    render: (r) => <Sparkline values={r.sparkline.rate} width={116} height={24} label={`Requests of ${r.service} over the range`} color="var(--muted)" />,
+    render: (r) => <Sparkline values={r.shownRate} width={116} height={24} label={`Requests of ${r.service} over the range`} color="var(--muted)" />,
   },
   ...rest,
   { id: "instances", label: "Instances", width: "82px", align: "right", sort: (r) => r.instances, secondary: true, minor: true, render: (r) => <Num value={r.instances} tone={r.instances ? undefined : "faint"} /> },
