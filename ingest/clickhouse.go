@@ -17,9 +17,10 @@ import (
 // pool keeps a few native connections to ClickHouse. A connection that failed is closed, and the next use dials anew,
 // so that an engine restarted on the same address is found again.
 type pool struct {
-	opts    ch.Options
-	idle    chan *ch.Client
-	timeout time.Duration
+	opts     ch.Options
+	database string // named in every query instead of in the greeting: a greeting that names none that exists kills the embedded engine
+	idle     chan *ch.Client
+	timeout  time.Duration
 }
 
 // parseDSN reads tcp://HOST:PORT?username=…&password=…&database=…[&secure=true&skip_verify=true&compress=lz4].
@@ -74,7 +75,12 @@ func newPool(dsn string, size int, timeout time.Duration) (*pool, error) {
 		return nil, err
 	}
 	o.ReadTimeout = timeout
-	return &pool{opts: o, idle: make(chan *ch.Client, size), timeout: timeout}, nil
+	database := o.Database
+	if database == "" {
+		database = "default"
+	}
+	o.Database = ""
+	return &pool{opts: o, database: database, idle: make(chan *ch.Client, size), timeout: timeout}, nil
 }
 
 func (p *pool) get(ctx context.Context) (*ch.Client, bool, error) {
@@ -132,11 +138,16 @@ func (p *pool) do(ctx context.Context, q ch.Query) error {
 	}
 }
 
+// table is a table's full name.
+func (p *pool) table(name string) string {
+	return "`" + strings.ReplaceAll(p.database, "`", "``") + "`." + name
+}
+
 // insert stores a block as one part, once: the token makes a repetition of the same insert a no-op.
 func (p *pool) insert(ctx context.Context, b *block, token string) error {
 	input := b.finish()
 	var body strings.Builder
-	body.WriteString("INSERT INTO " + b.table + " (")
+	body.WriteString("INSERT INTO " + p.table(b.table) + " (")
 	for i := range input {
 		if i > 0 {
 			body.WriteByte(',')
