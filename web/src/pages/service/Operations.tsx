@@ -7,6 +7,7 @@ import type { OperationRow } from "@/api/types";
 import { query, term, tracesSearch } from "@/app/links";
 import { useScope } from "@/app/range";
 import { Sparkline } from "@/charts/Sparkline";
+import { steadyRates } from "@/lib/columns";
 import { useSort } from "@/ui/useSort";
 import { redColumns, shareColumn } from "@/ui/redColumns";
 import { Empty, Query } from "@/ui/States";
@@ -21,6 +22,7 @@ export function Operations({ service }: { service: string }) {
   const navigate = useNavigate({ from: "/services/$service" });
   const q = useQuery(operationsQuery(scope, service, spans === "all" ? "all" : "entry"));
   const sort = useSort("share");
+  const rows = useMemo(() => (q.data ? q.data.operations.map((o) => ({ ...o, sparkline: steadyRates(q.data.range, o.sparkline) })) : []), [q.data]);
   const columns = useMemo(() => operationColumns(service), [service]);
   return (
     <>
@@ -37,13 +39,13 @@ export function Operations({ service }: { service: string }) {
         {q.data?.folded && <span className={css.faint}>The rarest are folded into “(other)”.</span>}
       </div>
       <Query query={q}>
-        {({ operations }) =>
-          operations.length === 0 ? (
+        {() =>
+          rows.length === 0 ? (
             <Empty title="No operations in this range">{spans !== "all" && "Nothing came in. “All spans” also shows what the service did by itself."}</Empty>
           ) : (
             <Table
               label="Operations"
-              rows={operations}
+              rows={rows}
               columns={columns}
               rowKey={(r) => `${r.kind} ${r.name}`}
               {...sort}
@@ -72,7 +74,7 @@ function operationColumns(service: string): Column<OperationRow>[] {
         </Link>
       ),
     },
-    { id: "spark", label: "Requests over time", quiet: true, width: "104px", secondary: true, render: (r) => <Sparkline values={r.sparkline.slice(0, -1)} width={96} height={22} label={`Requests of ${r.name}`} color="var(--muted)" /> },
+    { id: "spark", label: "Requests over time", quiet: true, width: "104px", secondary: true, render: (r) => <Sparkline values={r.sparkline} width={96} height={22} label={`Requests of ${r.name}`} color="var(--muted)" /> },
     ...redColumns<OperationRow>(),
     shareColumn<OperationRow>(),
     {
