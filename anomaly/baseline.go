@@ -80,16 +80,19 @@ func (b *baseline) floorSigma() float64 {
 
 // learn takes in x, of which e was expected. During an incident only the season
 // goes on learning, clipped: it has to find out what comes every night.
-func (b *baseline) learn(x float64, e expectation, n, days, step float64, incident bool) {
+func (b *baseline) learn(x float64, e expectation, spread, n, days, step float64, incident bool) {
 	sigma := b.floorSigma()
-	b.learnSeason(x-b.Level, sigma, days, step)
+	b.learnSeason(x-b.Level, max(settings.Clip*sigma, settings.SeasonClip*spread), days, step)
+	if !incident || settings.ErrAlways > 0 {
+		most := max(10*sigma, settings.ErrClip*spread)
+		b.ErrLevel += 0.002 * (min(math.Abs(x-b.Level), most) - b.ErrLevel)
+		b.ErrSeason += 0.002 * (min(math.Abs(x-b.Level-e.season), most) - b.ErrSeason)
+	}
 	if incident {
 		return
 	}
 	b.Noise.learn(e.value, e.residual)
 	rate := max(settings.NoiseRate, 1/n)
-	b.ErrLevel += 0.002 * (min(math.Abs(x-b.Level), 10*sigma) - b.ErrLevel)
-	b.ErrSeason += 0.002 * (min(math.Abs(x-b.Level-e.season), 10*sigma) - b.ErrSeason)
 	if r := math.Abs(e.residual); n < 10 {
 		b.Sigma += 0.3 * (r/e.scale - b.Sigma)
 	} else {
@@ -105,11 +108,11 @@ func (b *baseline) learn(x float64, e expectation, n, days, step float64, incide
 
 // learnSeason moves the bin towards what x is beyond the level. The first day
 // is taken as it is.
-func (b *baseline) learnSeason(beyond, sigma, days, step float64) {
+func (b *baseline) learnSeason(beyond, most, days, step float64) {
 	s := float64(b.Season[b.Bin])
 	move := beyond - s
 	if days >= 1 {
-		move = clamp(move, -settings.Clip*sigma, settings.Clip*sigma)
+		move = clamp(move, -most, most)
 	}
 	rate := max(settings.SeasonRate, 1/(math.Floor(days)+2)) * min(1, step/60)
 	b.Season[b.Bin] = float32(s + rate*move)

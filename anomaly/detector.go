@@ -298,7 +298,7 @@ func (d *Detector) learn(at int64, elapsed, x, z float64, e expectation, score, 
 	if s.Settle == s.N {
 		n = s.N
 	}
-	s.Base.learn(x, e, n, days, s.Step.Step, open)
+	s.Base.learn(x, e, s.Value.Spread, n, days, s.Step.Step, open)
 	switch {
 	case !open && s.N > 30, open && s.Incident.Points == 1:
 		s.Residual.learn(z, 1)

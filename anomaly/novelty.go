@@ -3,7 +3,7 @@ package anomaly
 import "math"
 
 const (
-	sketchSize = 64
+	sketchSize = 80
 	sketchDays = 14
 )
 
@@ -113,7 +113,10 @@ func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise, cl
 	z := 0.0
 	if seen {
 		if d := math.Abs(x - closest); d > 1e-6*math.Abs(x) {
-			z = settings.NovelUnit * d / max(k.Spread, settings.LevelFloor*math.Abs(k.Mean), 1e-3*d)
+			z = settings.NovelUnit
+			if unit := max(k.Spread, settings.SpreadFloor*math.Abs(k.Mean)); unit > 0 {
+				z *= d / unit
+			}
 		}
 		surprise = k.Tail.surprise(z, shape)
 		k.Tail.learn(z, 1)

@@ -6,13 +6,14 @@ package anomaly
 type tuning struct {
 	// Baseline. Rates are per point; those with a …Step grow with the step as
 	// (step/60 s)^…Step.
-	LevelRate, LevelRateStep float64
-	NoiseRate                float64
-	SeasonRate               float64
-	Clip                     float64 // deviations by which one value teaches at most
-	LevelFloor               float64 // sigma is at least this part of the level
-	Yesterday, YesterdayFade float64 // share of what came at this time that excuses it today; kept per day
-	Power, PowerPrior        float64 // share of the learned power; variance of ln(level) that it needs
+	LevelRate, LevelRateStep       float64
+	NoiseRate                      float64
+	SeasonRate                     float64
+	SeasonClip, ErrClip, ErrAlways float64
+	Clip                           float64 // deviations by which one value teaches at most
+	LevelFloor                     float64 // sigma is at least this part of the level
+	Yesterday, YesterdayFade       float64 // share of what came at this time that excuses it today; kept per day
+	Power, PowerPrior              float64 // share of the learned power; variance of ln(level) that it needs
 
 	// Tails of deviations.
 	Own, Gate, PoolXi, PoolCap float64
@@ -29,7 +30,7 @@ type tuning struct {
 	Novel                        float64 // weight
 	HourRate, HourRateStep       float64 // of the hourly mean, at 5 minutes
 	HourShare                    float64
-	SpreadRate                   float64
+	SpreadRate, SpreadFloor      float64 // the spread is at least this part of the mean
 
 	// Combination.
 	TrustLow, TrustHigh, TrustLeast float64
@@ -46,15 +47,15 @@ type tuning struct {
 
 var settings = tuning{
 	LevelRate: 0.02, LevelRateStep: 0.4, NoiseRate: 0.0075, SeasonRate: 0.15, Clip: 3, LevelFloor: 0.0275,
-	Yesterday: 1, YesterdayFade: 0.3, Power: 0.56, PowerPrior: 0.063,
+	Yesterday: 0.6, YesterdayFade: 0.4, Power: 0.56, PowerPrior: 0.063,
 
 	Own: 0.7, Gate: 1.8, PoolXi: 0.215, PoolCap: 40, OwnPrior: 0, XiMin: 0.27, XiPrior: 0.17, TailInIncident: 0.35,
 
 	ShortShare: 0.4, ShortShareStep: 0.18, ShortOwn: 0.5, ShortGate: 1.075, ShortNoiseRate: 0.0022, ShortFloor: 0.004,
 
-	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.125, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002,
+	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.125, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002, SpreadFloor: 0.001,
 
 	TrustLow: 0.55, TrustHigh: 0.6, TrustLeast: 0.7, Agree: 0.235, Ties: 0.56, Fatigue: 0.16, FatigueFrom: 9.4, Warm: 60, Independent: 1,
 
-	CloseBelow: 0.15, CloseAfter: 8, AdoptAfter: 20000, AdoptPoints: 23,
+	CloseBelow: 0.15, CloseAfter: 8, AdoptAfter: 14400, AdoptPoints: 23,
 }

@@ -30,7 +30,7 @@ const (
 func (t *tail) learn(z, w float64) {
 	t.N++
 	if t.N == 1 {
-		t.U, t.Xi = max(z, 2), settings.XiPrior
+		t.U, t.Xi = clamp(z, 2, 10), settings.XiPrior
 		return
 	}
 	eta := w * max(tailRate, 5/t.N)
