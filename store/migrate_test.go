@@ -182,3 +182,22 @@ func TestPoolOutlivesTheEngine(t *testing.T) {
 		}
 	}
 }
+
+func TestWaitReadySaysWhatIsWrong(t *testing.T) {
+	good := storetest.Engine(t).DSN()
+	for name, test := range map[string]struct{ dsn, want string }{
+		"password": {strings.Replace(good, "password=", "password=wrong", 1), "it refuses the user name or password: correct --clickhouse-dsn"},
+		"nobody":   {"tcp://127.0.0.1:9?username=u&password=sesame", "ClickHouse at 127.0.0.1:9 does not answer"},
+		"database": {strings.Replace(good, "database=tidemark", "database=a-b", 1), `the database name "a-b" is not usable`},
+		"address":  {"127.0.0.1:9000", "the ClickHouse address is not understood: use tcp://HOST:PORT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			err := store.WaitReady(ctx, test.dsn)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "sesame") {
+				t.Errorf("%v, want … %s …", err, test.want)
+			}
+		})
+	}
+}

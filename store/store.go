@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -109,12 +110,12 @@ func WaitReady(ctx context.Context, dsn string) error {
 	}
 	defer conn.Close()
 	for {
-		err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(database))
+		err := createDatabase(ctx, conn, database)
 		if err == nil {
 			return checkVersion(ctx, conn)
 		}
-		if final(err) {
-			return fmt.Errorf("use ClickHouse at %s: %w", opts.Addr[0], err)
+		if why := final(err, database); why != nil {
+			return fmt.Errorf("use ClickHouse at %s: %w", opts.Addr[0], why)
 		}
 		select {
 		case <-ctx.Done():
@@ -124,15 +125,28 @@ func WaitReady(ctx context.Context, dsn string) error {
 	}
 }
 
-// final reports errors that waiting does not cure: the server answered and said no.
-func final(err error) bool {
-	s := err.Error()
-	for _, code := range []string{"code: 516", "code: 497", "code: 192", "code: 193", "code: 194"} { // authentication, access
-		if strings.Contains(s, code) {
-			return true
-		}
+// createDatabase makes the database where it is missing; where it is there, no right to make one is needed.
+func createDatabase(ctx context.Context, conn driver.Conn, database string) error {
+	var there uint64
+	if err := conn.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = ?", database).Scan(&there); err != nil || there > 0 {
+		return err
 	}
-	return false
+	return conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(database))
+}
+
+// final explains errors that waiting does not cure: the server answered and said no.
+func final(err error, database string) error {
+	var e *clickhouse.Exception
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Code {
+	case 516, 192, 193, 194: // AUTHENTICATION_FAILED, UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD
+		return errors.New("it refuses the user name or password: correct --clickhouse-dsn")
+	case 497: // ACCESS_DENIED
+		return fmt.Errorf("the user may not create the database %s: create it, or grant CREATE DATABASE (%s)", database, oneLine(e.Message))
+	}
+	return nil
 }
 
 // checkVersion refuses servers whose text indexes are known to answer wrongly.
