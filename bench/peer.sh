@@ -41,6 +41,7 @@ start() {
 }
 stop() { for p in "${pids[@]}"; do kill -TERM "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; pids=(); }
 sql() { "$tidemark" sql --data-dir "$dir" "$1"; }
+free_port() { port=$((20000 + RANDOM % 10000)); while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done; }
 # cpu PID: user and system time in seconds.
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); printf "%.2f", ($12 + $13) / hz }' "/proc/$1/stat"; }
 rss() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$1/status"; }
@@ -52,6 +53,7 @@ measure() {
   s0=$(cpu "$server"); e0=$(cpu "$engine")
   # shellcheck disable=SC2086
   "$work/otlpload" -grpc "$addr" -duration "$duration" -pids "$server,$engine" $load >"$work/$name.log" 2>&1 || { cat "$work/$name.log" >&2; exit 1; }
+  grep -q '"failed_spans": 0,' "$work/$name.log" || { cat "$work/$name.log" >&2; echo "$name: some requests failed" >&2; exit 1; }
   memory="$(rss "$server") + $(rss "$engine")"
   settle
   s1=$(cpu "$server"); e1=$(cpu "$engine")
@@ -76,10 +78,11 @@ fi
 if [ "$only" != tidemark ]; then
   dir=$data/peer; mkdir -p "$dir"; start "$dir"
   dsn=$("$tidemark" clickhouse-dsn --data-dir "$dir")
-  PEER_DSN=$(sed -E 's/([?&])database=[^&]*&?/\1/; s/[?&]$//' <<<"$dsn") "$work/peer/otelcol-peer" --config "file:$work/peer/clickhouse.yaml" >"$work/peer.out" 2>&1 & pids+=($!)
+  free_port; sed "s/127.0.0.1:14317/127.0.0.1:$port/; s/127.0.0.1:14318/127.0.0.1:0/" "$work/peer/clickhouse.yaml" >"$work/peer.yaml"
+  PEER_DSN=$(sed -E 's/([?&])database=[^&]*&?/\1/; s/[?&]$//' <<<"$dsn") "$work/peer/otelcol-peer" --config "file:$work/peer.yaml" >"$work/peer.out" 2>&1 & pids+=($!)
   peer=$!
-  until (exec 3<>/dev/tcp/127.0.0.1/14317) 2>/dev/null; do kill -0 $peer 2>/dev/null || { cat "$work/peer.out" >&2; exit 1; }; sleep 0.2; done
-  measure peer otel_peer otel_traces "$peer" 127.0.0.1:14317
+  until (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do kill -0 $peer 2>/dev/null || { cat "$work/peer.out" >&2; exit 1; }; sleep 0.2; done
+  measure peer otel_peer otel_traces "$peer" "127.0.0.1:$port"
   stop
 fi
 echo
