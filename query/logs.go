@@ -53,7 +53,7 @@ func (db *DB) Logs(ctx context.Context, w Window, q, order, after string, limit 
 	}
 	limit = clamp(limit, 100, 1000)
 	a := args{}
-	cond, err := compile(logFields, q, a)
+	cond, err := db.compile(ctx, logFields, q, a)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (db *DB) LogsHistogram(ctx context.Context, w Window, q string) (*LogHistog
 	r := db.lay(w, 0, 90)
 	r.Resolution = "raw"
 	a := args{}
-	cond, err := compile(logFields, q, a)
+	cond, err := db.compile(ctx, logFields, q, a)
 	if err != nil {
 		return nil, err
 	}

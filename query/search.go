@@ -1,12 +1,15 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tidemarkhq/tidemark/query/filter"
 )
@@ -24,20 +27,55 @@ type signalFields struct {
 type compiler struct {
 	fields signalFields
 	args   args
+	known  map[string]where // attribute keys
 }
 
+// where says on what an attribute key has been seen.
+type where struct{ item, resource bool }
+
 // compile parses a search and returns its condition; "1" when it is empty.
-func compile(fields signalFields, text string, a args) (string, error) {
+func (db *DB) compile(ctx context.Context, fields signalFields, text string, a args) (string, error) {
 	n, err := filter.Parse(text)
+	if err == nil {
+		known := map[string]where{}
+		if known, err = db.keys(ctx, fields, n); err == nil {
+			return (&compiler{fields, a, known}).sql(n)
+		}
+	}
 	if err != nil {
 		var fe *filter.Error
 		if errors.As(err, &fe) {
 			return "", &InputError{"q", fe.Error()}
 		}
-		return "", err
 	}
-	return (&compiler{fields, a}).sql(n)
+	return "", err
 }
+
+// keys looks up on what the attribute keys of a search occur, so that each is looked for there only: a condition
+// joined by OR would keep the index from skipping anything.
+func (db *DB) keys(ctx context.Context, fields signalFields, n filter.Node) (map[string]where, error) {
+	var list []string
+	filter.Walk(n, func(n filter.Node) {
+		if t, ok := n.(filter.Term); ok {
+			list = append(list, attributeKey(t))
+		}
+	})
+	known := map[string]where{}
+	if len(list) == 0 {
+		return known, nil
+	}
+	err := db.each(ctx, "SELECT key, max(signal != 'resource') AS i, max(signal = 'resource') AS r FROM attribute_values WHERE signal IN ({signal:String}, 'resource') AND key IN {keys:Array(String)} GROUP BY key",
+		args{"signal": fields.name, "keys": list}, func(rows driver.Rows) error {
+			var key string
+			var item, resource uint8
+			err := rows.Scan(&key, &item, &resource)
+			known[key] = where{item == 1, resource == 1}
+			return err
+		})
+	return known, err
+}
+
+func attributeKey(t filter.Term) string { return strings.TrimPrefix(t.Key, "resource.") }
 
 // param binds a value and returns its placeholder.
 func (c *compiler) param(v any, typ string) string {
@@ -85,29 +123,44 @@ func (c *compiler) join(list []filter.Node, with, empty string) (string, error) 
 	return "(" + strings.Join(parts, with) + ")", nil
 }
 
-// attribute is the condition on an attribute of the item or of its resource. Equality goes through the filter over
-// hashed pairs, see the schema; resources are few and found first.
+// attribute is the condition on an attribute of the item or of its resource. Equality on an item goes through the
+// filter over its values, see the schema; resources are few and found first.
 func (c *compiler) attribute(t filter.Term) (string, error) {
-	key := c.param(strings.TrimPrefix(t.Key, "resource."), "String")
-	resource := func(cond string) string {
-		return "resource IN (SELECT fingerprint FROM resources WHERE " + cond + ")"
-	}
+	name := attributeKey(t)
+	key := c.param(name, "String")
 	item := "`attr.value`[indexOf(`attr.key`, " + key + ")]"
+	on := c.known[name]
+	if name != t.Key {
+		on = where{resource: true}
+	}
+	either := func(itemCond, resourceCond string) string {
+		resourceCond = "resource IN (SELECT fingerprint FROM resources WHERE " + resourceCond + ")"
+		switch {
+		case on.resource && on.item:
+			return "(" + itemCond + " OR " + resourceCond + ")"
+		case on.resource:
+			return resourceCond
+		}
+		return itemCond
+	}
 	switch {
 	case t.Op == "has":
-		return "(has(`attr.key`, " + key + ") OR " + resource("mapContains(attributes, "+key+")") + ")", nil
+		return either("has(`attr.key`, "+key+")", "mapContains(attributes, "+key+")"), nil
 	case t.Op == "=" && t.Wildcard:
 		pattern := c.param(like(t.Value), "String")
-		return "(" + item + " LIKE " + pattern + " OR " + resource("attributes["+key+"] LIKE "+pattern) + ")", nil
+		return either("("+item+" LIKE "+pattern+" AND has(`attr.key`, "+key+"))", "attributes["+key+"] LIKE "+pattern), nil
+	case t.Op == "=" && t.Value == "":
+		return either("(has(`attr.key`, "+key+") AND "+item+" = '')", "mapContains(attributes, "+key+") AND attributes["+key+"] = ''"), nil
 	case t.Op == "=":
 		value := c.param(t.Value, "String")
-		return "(has(item_hashes, cityHash64(" + key + ", " + value + ")) OR " + resource("attributes["+key+"] = "+value) + ")", nil
+		return either("(has(`attr.value`, "+value+") AND "+item+" = "+value+")", "attributes["+key+"] = "+value), nil
 	}
 	number, err := strconv.ParseFloat(t.Value, 64)
 	if err != nil {
 		return "", fmt.Errorf("%q is not a number: %s compares numbers", t.Value, t.Op)
 	}
-	return "toFloat64OrNull(" + item + ") " + t.Op + " " + c.param(number, "Float64"), nil
+	p := c.param(number, "Float64")
+	return either("ifNull(toFloat64OrNull("+item+") "+t.Op+" "+p+", 0)", "ifNull(toFloat64OrNull(attributes["+key+"]) "+t.Op+" "+p+", 0)"), nil
 }
 
 // like turns a pattern with * into one for LIKE.

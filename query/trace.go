@@ -326,7 +326,7 @@ const compareRows = 20_000
 // matching spans of the window. The score is the difference of the shares, weighted by how much it is beyond chance.
 func (db *DB) Compare(ctx context.Context, w, selected Window, q string, minNS, maxNS uint64) (*CompareAnswer, error) {
 	a := args{}
-	cond, err := compile(spanFields, q, a)
+	cond, err := db.compile(ctx, spanFields, q, a)
 	if err != nil {
 		return nil, err
 	}

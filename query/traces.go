@@ -115,7 +115,7 @@ func (db *DB) Traces(ctx context.Context, w Window, q, sortBy, after string, lim
 	ans := &TracesAnswer{Range: db.lay(w, 0, 0), Spans: []SpanHit{}, ScannedToMS: w.From.UnixMilli()}
 	ans.Range.Resolution = "raw"
 	a := args{}
-	cond, err := compile(spanFields, q, a)
+	cond, err := db.compile(ctx, spanFields, q, a)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ type TraceHeatmapAnswer struct {
 func (db *DB) TracesHeatmap(ctx context.Context, w Window, q string) (*TraceHeatmapAnswer, error) {
 	r := db.lay(w, 0, 120)
 	a := args{}
-	cond, err := compile(spanFields, q, a)
+	cond, err := db.compile(ctx, spanFields, q, a)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +369,7 @@ func (db *DB) LogsFacets(ctx context.Context, w Window, q string) (*FacetsAnswer
 
 func (db *DB) facets(ctx context.Context, w Window, q string, fields signalFields, table string, columns, names []string) (*FacetsAnswer, error) {
 	a := args{}
-	cond, err := compile(fields, q, a)
+	cond, err := db.compile(ctx, fields, q, a)
 	if err != nil {
 		return nil, err
 	}

@@ -123,3 +123,6 @@ func (db *DB) lay(w Window, step time.Duration, points int) Range {
 		CompleteToMS: min(to.UnixMilli(), now.Add(-3*time.Second).Truncate(step).UnixMilli()),
 	}
 }
+
+// StepFor is the width of a point that a window gets when none is asked for.
+func (db *DB) StepFor(w Window) time.Duration { return db.lay(w, 0, 0).step() }

@@ -1,0 +1,373 @@
+// Package live keeps charts moving: a browser subscribes to questions over one websocket, and the Hub evaluates each
+// distinct question once a tick and hands the same bytes to everybody who asked it. Its invariant: what one viewer
+// does costs others nothing. A viewer that cannot keep up skips frames and is told how many; a question nobody asks
+// any more is not evaluated; and a hub without viewers does nothing.
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Answer is one evaluation: Data is marshalled once for all viewers, DataMS is the newest data seen (server clock),
+// Next is from when on the following evaluation has to look (zero: everything again).
+type Answer struct {
+	Data   any
+	DataMS int64
+	Next   time.Time
+}
+
+// Evaluate answers a subscription's query over [from, now]; since, where not zero, asks for what may have changed
+// since then only. Errors reach the viewer through Problem.
+type Evaluate func(ctx context.Context, query json.RawMessage, from string, since time.Time) (Answer, error)
+
+// Options configure a Hub. Zero fields take the defaults in brackets.
+type Options struct {
+	Evaluate Evaluate        // required
+	Problem  func(error) any // what a viewer is told of an error (its text)
+	Tick     time.Duration   // between evaluations of one question (1 s)
+	MinTick  time.Duration   // the least time between evaluations that news of fresh data may cause (500 ms)
+	Conns    int             // viewers at once (2000)
+	Subs     int             // questions a viewer may ask (64)
+	Origins  []string        // further browser origins allowed to connect
+	Logger   *slog.Logger    // (slog.Default())
+	Metrics  prometheus.Registerer
+}
+
+// Hub evaluates questions and fans answers out.
+type Hub struct {
+	o        Options
+	upgrader websocket.Upgrader
+	ctx      context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+
+	mu     sync.Mutex // guards topics and conns
+	topics map[string]*topic
+	conns  map[*conn]struct{}
+	fresh  chan struct{} // closed and replaced when new data has been committed
+
+	evaluations, skipped, frames, refused atomic.Uint64
+}
+
+// New makes a hub; Close ends it.
+func New(o Options) *Hub {
+	def(&o.Tick, time.Second)
+	def(&o.MinTick, 500*time.Millisecond)
+	def(&o.Conns, 2000)
+	def(&o.Subs, 64)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Problem == nil {
+		o.Problem = func(err error) any { return map[string]string{"title": err.Error()} }
+	}
+	h := &Hub{o: o, topics: map[string]*topic{}, conns: map[*conn]struct{}{}, fresh: make(chan struct{})}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.upgrader = websocket.Upgrader{CheckOrigin: h.sameOrigin, EnableCompression: true}
+	if o.Metrics != nil {
+		h.register(o.Metrics)
+	}
+	return h
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (h *Hub) register(r prometheus.Registerer) {
+	counter := func(name, help string, v *atomic.Uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "tidemark_live_" + name, Help: help}, func() float64 { return float64(v.Load()) }))
+	}
+	counter("evaluations_total", "Questions evaluated for live viewers.", &h.evaluations)
+	counter("frames_total", "Frames handed to live viewers.", &h.frames)
+	counter("skipped_frames_total", "Frames that slow viewers did not get.", &h.skipped)
+	counter("refused_total", "Viewers and subscriptions refused because of a limit.", &h.refused)
+	gauge := func(name, help string, f func() int) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemark_live_" + name, Help: help}, func() float64 {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return float64(f())
+		}))
+	}
+	gauge("viewers", "Live viewers connected.", func() int { return len(h.conns) })
+	gauge("questions", "Distinct questions evaluated every tick.", func() int { return len(h.topics) })
+}
+
+// Notify tells the hub that new data of a signal can be read. It never blocks.
+func (h *Hub) Notify(string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.fresh)
+	h.fresh = make(chan struct{})
+}
+
+// Close disconnects everybody and waits for what runs. It is idempotent.
+func (h *Hub) Close(ctx context.Context) error {
+	h.cancel()
+	h.mu.Lock()
+	for c := range h.conns {
+		c.ws.Close()
+	}
+	h.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		h.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sameOrigin accepts pages of our own host and of the configured origins; programs that send no origin pass.
+func (h *Hub) sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	for _, o := range h.o.Origins {
+		if o == origin {
+			return true
+		}
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host
+}
+
+// topic is one distinct question and its viewers.
+type topic struct {
+	key   string
+	query json.RawMessage
+	from  string
+
+	mu   sync.Mutex // guards what follows
+	subs map[*sub]struct{}
+
+	evaluating sync.Mutex // held during an evaluation; guards full and next
+	full       []byte     // the newest full answer
+	fullAt     time.Time
+	fullData   int64
+	next       time.Time
+}
+
+// sub is one viewer's subscription. Its fields are guarded by its connection's lock.
+type sub struct {
+	id      string
+	quoted  []byte // id as JSON
+	c       *conn
+	topic   *topic
+	seq     uint64
+	skipped uint64
+}
+
+// join subscribes a viewer, starting the question's clock where it is the first.
+func (h *Hub) join(s *sub, query json.RawMessage, from string) {
+	key := from + "\x00" + canonical(query)
+	h.mu.Lock()
+	t := h.topics[key]
+	if t == nil {
+		t = &topic{key: key, query: query, from: from, subs: map[*sub]struct{}{}}
+		h.topics[key] = t
+		h.work.Add(1)
+		go h.run(t)
+	}
+	s.topic = t
+	t.mu.Lock()
+	t.subs[s] = struct{}{}
+	t.mu.Unlock()
+	h.mu.Unlock()
+
+	h.work.Add(1)
+	go func() {
+		defer h.work.Done()
+		data, at, err := h.snapshot(t)
+		if err != nil {
+			s.c.problem(s.id, h.o.Problem(err))
+			return
+		}
+		s.c.frame(s, "snapshot", data, at)
+	}()
+}
+
+func (h *Hub) leave(s *sub) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := s.topic
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.subs, s)
+	if len(t.subs) == 0 && h.topics[t.key] == t {
+		delete(h.topics, t.key) // run notices
+	}
+}
+
+// canonical makes equal questions equal text.
+func canonical(query json.RawMessage) string {
+	var v any
+	if json.Unmarshal(query, &v) != nil {
+		return string(query)
+	}
+	b, _ := json.Marshal(v) // object keys come sorted
+	return string(b)
+}
+
+// snapshot is the full answer, shared by viewers who ask within a tick.
+func (h *Hub) snapshot(t *topic) (data []byte, at int64, err error) {
+	t.evaluating.Lock()
+	defer t.evaluating.Unlock()
+	if t.full != nil && time.Since(t.fullAt) < h.o.Tick {
+		return t.full, t.fullData, nil
+	}
+	began := time.Now()
+	b, ans, err := h.evaluate(t, time.Time{})
+	if err != nil {
+		return nil, 0, err
+	}
+	t.full, t.fullAt, t.fullData, t.next = b, began, ans.DataMS, ans.Next
+	return b, ans.DataMS, nil
+}
+
+func (h *Hub) evaluate(t *topic, since time.Time) ([]byte, Answer, error) {
+	h.evaluations.Add(1)
+	ctx, cancel := context.WithTimeout(h.ctx, 30*time.Second)
+	defer cancel()
+	ans, err := h.o.Evaluate(ctx, t.query, t.from, since)
+	if err != nil {
+		return nil, ans, err
+	}
+	b, err := json.Marshal(ans.Data)
+	return b, ans, err
+}
+
+// run evaluates a topic every tick, or sooner when new data has come, until it has no viewers.
+func (h *Hub) run(t *topic) {
+	defer h.work.Done()
+	failed := false
+	for last := time.Now(); ; {
+		if !h.wait(last) {
+			return
+		}
+		h.mu.Lock()
+		alive := h.topics[t.key] == t
+		h.mu.Unlock()
+		if !alive {
+			return
+		}
+		if !t.watched() {
+			last = time.Now()
+			continue
+		}
+		last = time.Now()
+		t.evaluating.Lock()
+		if t.full == nil && !failed { // the first answer is still under way
+			t.evaluating.Unlock()
+			continue
+		}
+		b, ans, err := h.evaluate(t, t.next)
+		if err == nil {
+			t.next = ans.Next
+		}
+		t.evaluating.Unlock()
+		switch {
+		case errors.Is(err, context.Canceled):
+			return
+		case err != nil:
+			if !failed {
+				h.o.Logger.Warn("a live question failed", "query", string(t.query), "error", err)
+				for _, s := range t.viewers() {
+					s.c.problem(s.id, h.o.Problem(err))
+				}
+			}
+			failed = true
+			continue
+		}
+		failed = false
+		var behind []*sub
+		for _, s := range t.viewers() {
+			if s.c.behind(s) {
+				behind = append(behind, s)
+			} else {
+				s.c.frame(s, "update", b, ans.DataMS)
+			}
+		}
+		h.catchUp(t, behind)
+	}
+}
+
+// catchUp sends everything again to viewers who have missed updates.
+func (h *Hub) catchUp(t *topic, behind []*sub) {
+	if len(behind) == 0 {
+		return
+	}
+	data, at, err := h.snapshot(t)
+	if err != nil {
+		return // the next tick tries again
+	}
+	for _, s := range behind {
+		s.c.frame(s, "snapshot", data, at)
+	}
+}
+
+// wait returns true when the next evaluation is due: after a tick, or MinTick after the last when data came.
+func (h *Hub) wait(last time.Time) bool {
+	h.mu.Lock()
+	fresh := h.fresh
+	h.mu.Unlock()
+	timer := time.NewTimer(time.Until(last.Add(h.o.Tick)))
+	defer timer.Stop()
+	select {
+	case <-h.ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	case <-fresh:
+	}
+	early := time.NewTimer(time.Until(last.Add(h.o.MinTick)))
+	defer early.Stop()
+	select {
+	case <-h.ctx.Done():
+		return false
+	case <-early.C:
+		return true
+	}
+}
+
+func (t *topic) viewers() []*sub {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := make([]*sub, 0, len(t.subs))
+	for s := range t.subs {
+		list = append(list, s)
+	}
+	return list
+}
+
+// watched reports whether any viewer is not paused.
+func (t *topic) watched() bool {
+	for _, s := range t.viewers() {
+		if !s.c.paused.Load() {
+			return true
+		}
+	}
+	return false
+}
