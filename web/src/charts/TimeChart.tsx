@@ -73,7 +73,7 @@ export function TimeChart(props: TimeChartProps) {
           else tip.current!.hidden = true;
         },
       }),
-      dataOf(latest.current.model),
+      dataOf(latest.current.model, latest.current.hidden),
       el,
     );
     plot.current = u;
@@ -89,8 +89,8 @@ export function TimeChart(props: TimeChartProps) {
   }, [shape, height]);
 
   useLayoutEffect(() => {
-    plot.current?.setData(dataOf(latest.current.model), false);
-  }, [range, series, band, markers, shape]);
+    plot.current?.setData(dataOf(latest.current.model, latest.current.hidden), false);
+  }, [range, series, band, markers, shape, hidden]);
 
   useLayoutEffect(() => {
     const u = plot.current;

@@ -17,10 +17,11 @@ export interface Callbacks {
   onCursor: (u: uPlot) => void;
 }
 
-/** The columns as uPlot takes them: times, the series in drawing order, then the band. */
-export function dataOf(m: ChartModel): uPlot.AlignedData {
-  const columns = m.series.map((s) => s.values as (number | null)[]);
-  const drawn: readonly Column[] = m.style === "stacked" ? stack(columns).reverse() : columns;
+/** The columns as uPlot takes them: times, the series in drawing order, then the band. Hidden series take no room in a stack. */
+export function dataOf(m: ChartModel, hidden: ReadonlySet<string>): uPlot.AlignedData {
+  const stacked = m.style === "stacked";
+  const columns = m.series.map((s) => (stacked && hidden.has(s.key) ? s.values.map(() => 0) : s.values) as (number | null)[]);
+  const drawn: readonly Column[] = stacked ? stack(columns).reverse() : columns;
   const band = m.band ? [m.band.upper, m.band.lower] : [];
   return [timesOf(m.range), ...drawn, ...band] as uPlot.AlignedData;
 }
