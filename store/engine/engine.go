@@ -346,21 +346,35 @@ func orEnded(err error) error {
 	return err
 }
 
-// lastWords is the end of what the child printed.
+// lastWords is the end of what the child printed, or else of what it logged.
 func (e *Engine) lastWords() string {
-	b, err := os.ReadFile(filepath.Join(e.o.Dir, "engine.out.log"))
-	if err != nil {
-		return "nothing"
-	}
-	var words []string
-	for line := range strings.Lines(string(b)) {
-		if !strings.HasPrefix(line, "Logging ") { // says only where the log is
-			words = append(words, strings.TrimSpace(line))
+	words := func(file, drop string) string {
+		b := tail(filepath.Join(e.o.Dir, file), 16<<10)
+		var kept []string
+		for line := range strings.Lines(string(b)) {
+			if !strings.HasPrefix(line, drop) {
+				kept = append(kept, strings.TrimSpace(line))
+			}
 		}
+		said := strings.Join(kept, " ")
+		return said[max(0, len(said)-2000):]
 	}
-	said := strings.Join(words, " ")
-	const most = 600
-	return cmp.Or(said[max(0, len(said)-most):], "nothing")
+	// The first line printed says only where the log is.
+	return cmp.Or(words("engine.out.log", "Logging "), words("engine.log", "\x00"), "nothing")
+}
+
+// tail is the last n bytes of a file, fewer where it is shorter, none where it cannot be read.
+func tail(file string, n int64) []byte {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > n {
+		_, _ = f.Seek(-n, io.SeekEnd)
+	}
+	b, _ := io.ReadAll(io.LimitReader(f, n))
+	return b
 }
 
 // freePorts picks two loopback ports that were free a moment ago. They lie below the range from which systems take
