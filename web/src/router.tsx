@@ -9,6 +9,8 @@ import { mapRoute } from "@/pages/map/route";
 import { serviceRoute } from "@/pages/service/route";
 import { servicesRoute } from "@/pages/services/route";
 import { settingsRoute } from "@/pages/settings/route";
+import { traceRoute } from "@/pages/trace/route";
+import { tracesRoute } from "@/pages/traces/route";
 import { SkeletonRows } from "@/ui/States";
 
 const indexRoute = createRoute({
@@ -19,7 +21,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,
