@@ -2,7 +2,7 @@
 // build time; a change of theme builds anew.
 import uPlot from "uplot";
 import { colorAt, cssColor, withAlpha } from "@/lib/color";
-import { stack } from "@/lib/downsample";
+import { stack } from "@/lib/stack";
 import { timesOf } from "@/lib/columns";
 import { format } from "@/lib/format";
 import { dateTime } from "@/lib/time";

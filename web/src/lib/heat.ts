@@ -1,12 +1,6 @@
 // The geometry and colour scale of a latency heatmap; painted by charts/Heatmap.
 import type { HeatmapAnswer } from "@/api/types";
 
-export interface Cell {
-  column: number;
-  row: number;
-  count: number;
-}
-
 /** Rows worth drawing: those between the lowest and highest that hold anything, with one of air, never fewer than `least`. */
 export function usedRows(cells: readonly number[], rows: number, least = 8): { from: number; to: number } {
   let from = rows;
