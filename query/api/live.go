@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/query"
+	"github.com/tidemarkhq/tidemark/query/live"
+)
+
+// liveQuery is what a viewer subscribes to; see LiveQuery in web/src/api/types.ts.
+type liveQuery struct {
+	Kind      string   `json:"kind"`
+	Service   string   `json:"service"`
+	Operation string   `json:"operation"`
+	SpanKind  string   `json:"span_kind"`
+	Env       string   `json:"env"`
+	By        string   `json:"by"`
+	Version   string   `json:"version"`
+	Instance  string   `json:"instance"`
+	WindowMS  int64    `json:"window_ms"`
+	Name      string   `json:"name"`
+	Agg       string   `json:"agg"`
+	Filter    []string `json:"filter"`
+	Q         string   `json:"q"`
+}
+
+// lookBack is how far behind the newest point an update looks again, for spans that arrive late.
+const lookBack = 40 * time.Second
+
+// Evaluate answers live subscriptions with the answers of the GET endpoints. status is the answer of GET /status.
+func Evaluate(db *query.DB, status func(context.Context) (any, error)) live.Evaluate {
+	return func(ctx context.Context, raw json.RawMessage, from string, since time.Time) (live.Answer, error) {
+		var q liveQuery
+		if err := json.Unmarshal(raw, &q); err != nil {
+			return live.Answer{}, &query.InputError{Field: "query", Reason: err.Error()}
+		}
+		now := time.Now()
+		if q.WindowMS > 0 {
+			from = fmt.Sprint(now.Add(-time.Duration(q.WindowMS) * time.Millisecond).UnixMilli())
+		}
+		w, err := query.ParseWindow(from, "", now)
+		if err != nil {
+			return live.Answer{}, err
+		}
+		e := evaluation{db, q, w, since, now}
+		switch q.Kind {
+		case "red":
+			return e.red(ctx)
+		case "heatmap":
+			data, err := db.Heatmap(ctx, w, e.selection())
+			return whole(data, now), err
+		case "services":
+			data, err := db.Services(ctx, w, q.Env)
+			return whole(data, now), err
+		case "map":
+			data, err := db.Map(ctx, w, q.Env, "", 0)
+			return whole(data, now), err
+		case "metric":
+			data, err := db.MetricChart(ctx, w, query.MetricQuestion{Name: q.Name, Agg: q.Agg, By: list(q.By), Filter: q.Filter})
+			return whole(data, now), err
+		case "logs":
+			return e.logs(ctx)
+		case "status":
+			data, err := status(ctx)
+			return whole(data, now), err
+		}
+		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map or status", q.Kind)}
+	}
+}
+
+// whole is an answer that replaces everything.
+func whole(data any, now time.Time) live.Answer {
+	return live.Answer{Data: data, DataMS: now.UnixMilli()}
+}
+
+type evaluation struct {
+	db    *query.DB
+	q     liveQuery
+	w     query.Window
+	since time.Time
+	now   time.Time
+}
+
+func (e evaluation) selection() query.Selection {
+	return query.Selection{Service: e.q.Service, Operation: e.q.Operation, Kind: e.q.SpanKind, Env: e.q.Env, Version: e.q.Version, Instance: e.q.Instance}
+}
+
+// red answers the whole window at first and then the steps that may have changed, in the same width.
+func (e evaluation) red(ctx context.Context) (live.Answer, error) {
+	step := e.db.StepFor(e.w)
+	w := e.w
+	if !e.since.IsZero() && e.since.After(w.From) {
+		w.From = e.since.Truncate(step)
+	}
+	data, err := e.db.Red(ctx, w, e.selection(), e.q.By, step)
+	if err != nil {
+		return live.Answer{}, err
+	}
+	return live.Answer{Data: data, DataMS: e.now.UnixMilli(), Next: e.now.Add(-max(lookBack, 2*step))}, nil
+}
+
+// logs answers the newest records, and then those since.
+func (e evaluation) logs(ctx context.Context) (live.Answer, error) {
+	w := e.w
+	if !e.since.IsZero() && e.since.After(w.From) {
+		w.From = e.since
+	}
+	data, err := e.db.Logs(ctx, w, e.q.Q, "newest", "", 200)
+	if err != nil {
+		return live.Answer{}, err
+	}
+	return live.Answer{Data: data, DataMS: e.now.UnixMilli(), Next: e.now.Add(-10 * time.Second)}, nil
+}
