@@ -12,21 +12,23 @@ const (
 // it only so far: what lies beyond a few deviations is clipped, so that
 // yesterday's outage does not become today's normal.
 type baseline struct {
-	Level, Sigma float64
-	Season       [seasonBins]float32 // added to Level by time of day
-	Yesterday    [seasonBins]int8    // largest deviation at that time of late, in steps of usualUnit
-	Bin          int32               // of the last value
-	Width        int32               // of a bin in seconds
-	Today        [2]float64          // largest deviation in Bin and the one before it
-	TodayBin     [2]int32            // which bins those are, -1 for none
-	ErrLevel     float64             // decayed error of the level alone
-	ErrSeason    float64             // and of level and season
-	Noise        power
+	Level     float64 // of the values, if the time of day says nothing
+	Base      float64 // of the values less their season
+	Slow      float64 // over about a day; the season is what comes on top
+	Sigma     float64
+	Season    [seasonBins]float32 // added to Level by time of day
+	Yesterday [seasonBins]int8    // largest deviation at that time of late, in steps of usualUnit
+	Bin       int32               // of the last value
+	Width     int32               // of a bin in seconds
+	Today     [2]float64          // largest deviation in Bin and the one before it
+	TodayBin  [2]int32            // which bins those are, -1 for none
+	ErrLevel  float64             // decayed error of the level alone
+	ErrSeason float64             // and of level and season
+	Noise     power
 }
 
 // expectation is what a baseline holds at one moment.
 type expectation struct {
-	bin      int
 	value    float64 // expected
 	season   float64 // part of the bin, used or not
 	scale    float64 // factor on sigma at this level
@@ -57,9 +59,9 @@ func (b *baseline) bins() int { return (day + int(b.Width) - 1) / int(b.Width) }
 
 // expect says what b expects of x, which comes in the bin entered.
 func (b *baseline) expect(x float64) expectation {
-	e := expectation{bin: int(b.Bin), season: float64(b.Season[b.Bin]), value: b.Level}
+	e := expectation{season: float64(b.Season[b.Bin]), value: b.Level}
 	if b.ErrSeason <= b.ErrLevel {
-		e.value += e.season
+		e.value = b.Base + e.season
 	}
 	e.scale = b.Noise.scale(e.value)
 	e.sigma = b.floorSigma() * e.scale
@@ -78,44 +80,61 @@ func (b *baseline) floorSigma() float64 {
 	return max(b.Sigma, settings.LevelFloor*math.Abs(b.Level)+1e-9)
 }
 
-// learn takes in x, of which e was expected. During an incident only the season
-// goes on learning, clipped: it has to find out what comes every night.
-func (b *baseline) learn(x float64, e expectation, spread, n, days, step float64, incident bool) {
-	sigma := b.floorSigma()
-	b.learnSeason(x-b.Level, max(settings.Clip*sigma, settings.SeasonClip*spread), days, step)
-	if !incident || settings.ErrAlways > 0 {
-		most := max(10*sigma, settings.ErrClip*spread)
-		b.ErrLevel += 0.002 * (min(math.Abs(x-b.Level), most) - b.ErrLevel)
-		b.ErrSeason += 0.002 * (min(math.Abs(x-b.Level-e.season), most) - b.ErrSeason)
-	}
-	if incident {
-		return
-	}
-	b.Noise.learn(e.value, e.residual)
-	rate := max(settings.NoiseRate, 1/n)
-	if r := math.Abs(e.residual); n < 10 {
-		b.Sigma += 0.3 * (r/e.scale - b.Sigma)
-	} else {
-		b.Sigma += rate * (min(r, 5*e.sigma)/e.scale - b.Sigma)
-	}
-	move := e.residual
-	if n >= 30 {
-		move = clamp(move, -settings.Clip*e.sigma, settings.Clip*e.sigma)
-	}
-	alpha := settings.LevelRate * math.Pow(step/60, settings.LevelRateStep)
-	b.Level += clamp(max(alpha, 1/n), 0, 1) * move
+// lesson is what it takes to learn a value.
+type lesson struct {
+	x        float64
+	e        expectation
+	spread   float64 // of the series
+	n        float64 // values that the level rests on
+	days     float64 // of history
+	step     float64 // seconds
+	elapsed  float64 // seconds since the value before
+	incident bool
 }
 
-// learnSeason moves the bin towards what x is beyond the level. The first day
-// is taken as it is.
-func (b *baseline) learnSeason(beyond, most, days, step float64) {
-	s := float64(b.Season[b.Bin])
-	move := beyond - s
-	if days >= 1 {
+// learn takes in a value. During an incident only the season goes on learning,
+// clipped: it has to find out what comes every night.
+func (b *baseline) learn(l lesson) {
+	sigma := b.floorSigma()
+	flat, seasonal := l.x-b.Level, l.x-b.Base-l.e.season
+	most := max(10*sigma, l.spread)
+	b.ErrLevel += 0.002 * (min(math.Abs(flat), most) - b.ErrLevel)
+	b.ErrSeason += 0.002 * (min(math.Abs(seasonal), most) - b.ErrSeason)
+	b.Slow += clamp(max(l.elapsed/day, 1/l.n), 0, 1) * (l.x - b.Slow)
+	b.learnSeason(l, max(settings.Clip*sigma, settings.SeasonClip*l.spread))
+	if l.incident {
+		return
+	}
+	b.Noise.learn(l.e.value, l.e.residual)
+	if r := math.Abs(l.e.residual); l.n < 10 {
+		b.Sigma += 0.3 * (r/l.e.scale - b.Sigma)
+	} else {
+		b.Sigma += max(settings.NoiseRate, 1/l.n) * (min(r, 5*l.e.sigma)/l.e.scale - b.Sigma)
+	}
+	if l.n >= 30 {
+		most := settings.Clip * l.e.sigma
+		flat, seasonal = clamp(flat, -most, most), clamp(seasonal, -most, most)
+	}
+	alpha := clamp(max(settings.LevelRate*math.Pow(l.step/60, settings.LevelRateStep), 1/l.n), 0, 1)
+	b.Level += alpha * flat
+	b.Base += alpha * seasonal
+}
+
+// learnSeason moves the bin towards what the value is beyond the day's level,
+// by at most most. The first day is taken as it is.
+func (b *baseline) learnSeason(l lesson, most float64) {
+	move := l.x - b.Slow - l.e.season
+	if l.days >= 1 {
 		move = clamp(move, -most, most)
 	}
-	rate := max(settings.SeasonRate, 1/(math.Floor(days)+2)) * min(1, step/60)
-	b.Season[b.Bin] = float32(s + rate*move)
+	rate := max(settings.SeasonRate, 1/(math.Floor(l.days)+2)) * min(1, l.step/60)
+	b.Season[b.Bin] = float32(l.e.season + rate*move)
+}
+
+// adopt takes what lately came instead, shift off the expectation, as normal.
+func (b *baseline) adopt(shift float64, e expectation) {
+	b.Level = e.value + shift
+	b.Base = e.value + shift - e.season
 }
 
 // usualUnit is the logarithmic resolution of Yesterday: a deviation of k sigma

@@ -102,7 +102,8 @@ func (d *Detector) restore(x float64) float64 {
 func (d *Detector) begin(at int64, x float64) {
 	s := &d.state
 	s.N, s.First, s.Last, s.Previous, s.HourMean = 1, at, at, x, x
-	s.Base.Level, s.Base.Sigma = x, max(0.1*math.Abs(x), 1e-9)
+	s.Base.Level, s.Base.Base, s.Base.Slow = x, x, x
+	s.Base.Sigma = max(0.1*math.Abs(x), 1e-9)
 	s.Base.enter(at, s.Step.Step)
 	s.Value.observe(x, hourOf(at), noveltyShape())
 	s.Short.observe(x, x, 1, 0)
@@ -289,16 +290,19 @@ func (d *Detector) learn(at int64, elapsed, x, z float64, e expectation, score, 
 	s := &d.state
 	adopted = s.Incident.observe(at, e.residual, score, threshold)
 	if adopted {
-		s.Base.Level += s.Incident.Shift
+		s.Base.adopt(s.Incident.Shift, e)
 	}
 	s.Base.note(e.residual)
 	days := float64(at-s.First) / day
 	open := s.Incident.Open
+	if whole := math.Floor(days); whole >= 1 && whole <= 2 && days-whole < elapsed/day && s.N >= 200 {
+		s.Residual.renew() // until now it was the tail of a baseline that did not know the day
+	}
 	n := min(s.N, max(s.Settle, 3)+20) // a level is found again quickly after a gap
 	if s.Settle == s.N {
 		n = s.N
 	}
-	s.Base.learn(x, e, s.Value.Spread, n, days, s.Step.Step, open)
+	s.Base.learn(lesson{x: x, e: e, spread: s.Value.Spread, n: n, days: days, step: s.Step.Step, elapsed: elapsed, incident: open})
 	switch {
 	case !open && s.N > 30, open && s.Incident.Points == 1:
 		s.Residual.learn(z, 1)

@@ -6,19 +6,19 @@ package anomaly
 type tuning struct {
 	// Baseline. Rates are per point; those with a …Step grow with the step as
 	// (step/60 s)^…Step.
-	LevelRate, LevelRateStep       float64
-	NoiseRate                      float64
-	SeasonRate                     float64
-	SeasonClip, ErrClip, ErrAlways float64
-	Clip                           float64 // deviations by which one value teaches at most
-	LevelFloor                     float64 // sigma is at least this part of the level
-	Yesterday, YesterdayFade       float64 // share of what came at this time that excuses it today; kept per day
-	Power, PowerPrior              float64 // share of the learned power; variance of ln(level) that it needs
+	LevelRate, LevelRateStep float64
+	NoiseRate                float64
+	SeasonRate               float64
+	SeasonClip               float64 // spreads by which one value teaches the season at most
+	Clip                     float64 // deviations by which one value teaches at most
+	LevelFloor               float64 // sigma is at least this part of the level
+	Yesterday, YesterdayFade float64 // share of what came at this time that excuses it today; kept per day
+	Power, PowerPrior        float64 // share of the learned power; variance of ln(level) that it needs
 
 	// Tails of deviations.
-	Own, Gate, PoolXi, PoolCap float64
-	OwnPrior, XiMin, XiPrior   float64
-	TailInIncident             float64 // weight of deviations during an incident
+	Own, Gate, PoolXi, PoolCap      float64
+	OwnPrior, XiMin, XiMax, XiPrior float64
+	TailInIncident                  float64 // weight of deviations during an incident
 
 	// Short context.
 	ShortShare, ShortShareStep float64
@@ -46,10 +46,10 @@ type tuning struct {
 }
 
 var settings = tuning{
-	LevelRate: 0.02, LevelRateStep: 0.4, NoiseRate: 0.0075, SeasonRate: 0.15, Clip: 3, LevelFloor: 0.0275,
+	LevelRate: 0.02, LevelRateStep: 0.4, NoiseRate: 0.0075, SeasonRate: 0.05, Clip: 3, SeasonClip: 0.5, LevelFloor: 0.0275,
 	Yesterday: 0.6, YesterdayFade: 0.4, Power: 0.56, PowerPrior: 0.063,
 
-	Own: 0.7, Gate: 1.8, PoolXi: 0.215, PoolCap: 40, OwnPrior: 0, XiMin: 0.27, XiPrior: 0.17, TailInIncident: 0.35,
+	Own: 0.7, Gate: 1.8, PoolXi: 0.215, PoolCap: 40, OwnPrior: 0, XiMin: 0.27, XiMax: 2, XiPrior: 0.17, TailInIncident: 0.35,
 
 	ShortShare: 0.4, ShortShareStep: 0.18, ShortOwn: 0.5, ShortGate: 1.075, ShortNoiseRate: 0.0022, ShortFloor: 0.004,
 

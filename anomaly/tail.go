@@ -44,6 +44,9 @@ func (t *tail) learn(z, w float64) {
 	t.U = max(t.U, minU)
 }
 
+// renew lets what comes next count for more than what was learned.
+func (t *tail) renew() { t.N, t.K = min(t.N, 50), 0 }
+
 // lnRare is the surprise of reaching U.
 var lnRare = -math.Log(tailShare)
 
@@ -78,4 +81,4 @@ func (t *tail) reach(s0 float64, s tailShape) float64 {
 	return math.Exp(min(max(mixed, gated), 30))
 }
 
-func (t *tail) index() float64 { return max(t.Xi, settings.XiMin) }
+func (t *tail) index() float64 { return clamp(t.Xi, settings.XiMin, settings.XiMax) }
