@@ -14,7 +14,8 @@ export const NAV: readonly NavEntry[] = [
   { to: "/map", label: "Map", icon: Network, key: "m" },
   { to: "/traces", label: "Traces", icon: Waypoints, key: "t" },
   { to: "/logs", label: "Logs", icon: ScrollText, key: "l" },
-  { to: "/metrics", label: "Metrics", icon: ChartLine, key: "c" },
+  // Not "/metrics": that is the process's own state for Prometheus, on the same port.
+  { to: "/metrics/explore", label: "Metrics", icon: ChartLine, key: "c" },
   { to: "/ingest", label: "Ingest", icon: Activity, key: "i" },
   { to: "/settings", label: "Settings", icon: Settings, key: "," },
 ];
