@@ -16,11 +16,11 @@ export function timesOf(r: Range): number[] {
 
 /**
  * The range after `update` is laid over `held`: it ends where the update ends and
- * is as wide as `held`, so that a live window slides. Null when the two cannot be
- * joined (other step, or a gap between them) and the update must replace what is held.
+ * is as wide as `held`, so that a live window slides. Null when the update replaces
+ * what is held: they cannot be joined (other step, a gap between), or it covers all.
  */
 export function joined(held: Range, update: Range): Range | null {
-  if (held.step_ms !== update.step_ms || update.from_ms > held.to_ms || update.from_ms < held.from_ms) return null;
+  if (held.step_ms !== update.step_ms || update.from_ms > held.to_ms || update.from_ms <= held.from_ms) return null;
   const to = Math.max(held.to_ms, update.to_ms);
   return { ...update, from_ms: to - (held.to_ms - held.from_ms), to_ms: to };
 }
