@@ -30,6 +30,7 @@ type state struct {
 	Value, Hour novelty // of the value, and of its mean over about an hour
 	HourMean    float64
 	Previous    float64 // value
+	Negative    bool    // a value below zero was seen
 	Ties        float64 // decayed share of values equal to the one before
 	Tired       float64 // contextual alarms of late, 7-day half-life
 	Rested      float64 // values since the last of them
@@ -80,10 +81,12 @@ func (d *Detector) transform(v float64) float64 {
 	case KindLatency:
 		return math.Log(max(v, 1e-9))
 	case KindCount:
-		return 2 * math.Sqrt(max(v, 0)+3.0/8)
+		v = 2 * math.Sqrt(max(v, 0)+3.0/8)
 	}
-	return v
+	return clamp(v, -largest, largest) // what float32 holds, squares included
 }
+
+const largest = 1e18
 
 // restore is the inverse of transform.
 func (d *Detector) restore(x float64) float64 {
@@ -104,6 +107,7 @@ func (d *Detector) begin(at int64, x float64) {
 	s.N, s.First, s.Last, s.Previous, s.HourMean = 1, at, at, x, x
 	s.Base.Level, s.Base.Base, s.Base.Slow = x, x, x
 	s.Base.Sigma = max(0.1*math.Abs(x), 1e-9)
+	s.Negative = x < 0
 	s.Base.enter(at, s.Step.Step)
 	s.Value.observe(x, hourOf(at), noveltyShape())
 	s.Short.observe(x, x, 1, 0)
@@ -129,7 +133,7 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 	z := math.Abs(e.excess) / e.sigma
 
 	contextual, weight := d.contextual(x, z, e)
-	novel, closest := d.novel(at, x)
+	novel := d.novel(at, x)
 	score, channel := contextual, ChannelResidual
 	if novel > contextual {
 		score, channel = novel, ChannelNovelty
@@ -144,7 +148,8 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 		Anomalous: score >= threshold, Channel: channel, Confidence: d.confidence(at),
 	}
 	reach := s.Residual.reach(threshold/max(damp*weight, 0.01), residualShape()) * e.sigma
-	out.Lower, out.Upper = d.band(x, e, reach, closest, out.Anomalous)
+	s.Negative = s.Negative || x < 0
+	out.Lower, out.Upper = d.band(x, e, reach, score/threshold)
 
 	out.ChangePoint = d.learn(at, elapsed, x, z, e, score, threshold)
 	out.Open = s.Incident.Open
@@ -221,13 +226,13 @@ func trust(err, spread float64) float64 {
 
 // novel is the surprise at a value, and at a mean over about an hour, such as
 // was not seen in 14 days. The mean only adds to what the value says.
-func (d *Detector) novel(at int64, x float64) (surprise, closest float64) {
+func (d *Detector) novel(at int64, x float64) float64 {
 	s := &d.state
 	rate := min(0.5, settings.HourRate*math.Pow(s.Step.Step/300, settings.HourRateStep))
 	s.HourMean += rate * (x - s.HourMean)
-	value, closest := s.Value.observe(x, hourOf(at), noveltyShape())
-	mean, _ := s.Hour.observe(s.HourMean, hourOf(at), noveltyShape())
-	return settings.Novel * (value + min(value, settings.HourShare*mean)), closest
+	value := s.Value.observe(x, hourOf(at), noveltyShape())
+	mean := s.Hour.observe(s.HourMean, hourOf(at), noveltyShape())
+	return settings.Novel * (value + min(value, settings.HourShare*mean))
 }
 
 // damping is what the surprise is multiplied with while little is known.
@@ -264,25 +269,33 @@ func (d *Detector) confidence(at int64) float64 {
 	return clamp(math.Log1p(hours)/math.Log1p(14*24), 0, 1)
 }
 
-// band is the range around the expectation in which nothing is anomalous. Where
-// a value inside is so by novelty, the band ends at the closest value seen.
-func (d *Detector) band(x float64, e expectation, reach, closest float64, anomalous bool) (lower, upper float64) {
+// band is the range around the expectation in which the residual alone alarms
+// for nothing. Where a value inside is anomalous for what the last few values
+// were, or because it is new, the band is drawn in far enough to show it:
+// tightness is how far its score is above the threshold.
+func (d *Detector) band(x float64, e expectation, reach, tightness float64) (lower, upper float64) {
+	reach = min(reach, widest*e.sigma)
 	lo, hi := e.value-reach, e.value+reach
 	if slack := math.Abs(e.residual - e.excess); e.residual > 0 {
 		hi += slack
 	} else {
 		lo -= slack
 	}
-	if anomalous && x >= lo && x <= hi {
-		if x > closest {
-			hi = closest
+	if tightness >= 1 && x >= lo && x <= hi {
+		edge := e.value + 0.99*(x-e.value)/tightness
+		if x > e.value {
+			hi = edge
 		} else {
-			lo = closest
+			lo = edge
 		}
-		lo, hi = min(lo, e.value, hi), max(hi, lo)
+	}
+	if !d.state.Negative && x >= 0 && d.config.Kind != KindLatency {
+		lo = max(lo, 0)
 	}
 	return d.restore(lo), d.restore(hi)
 }
+
+const widest = 50 // deviations that a band reaches at most
 
 // learn moves the incident on and everything else that v teaches. It tells
 // whether a new level was adopted.

@@ -107,8 +107,8 @@ type novelty struct {
 	Sketch       sketch
 }
 
-// observe gives the surprise of x and the closest value seen before, and learns x.
-func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise, closest float64) {
+// observe gives the surprise of x and learns x.
+func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise float64) {
 	closest, seen := k.Sketch.nearest(x)
 	z := 0.0
 	if seen {
@@ -128,5 +128,5 @@ func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise, cl
 		k.Spread += rate * (math.Abs(x-k.Mean) - k.Spread)
 	}
 	k.Sketch.add(x, hour)
-	return surprise, closest
+	return surprise
 }
