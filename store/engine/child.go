@@ -3,12 +3,16 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
+	"github.com/creack/pty"
 	"github.com/ebitengine/purego"
+	"golang.org/x/sys/unix"
 )
 
 // Subcommand is the hidden first argument with which Start runs its own program as the engine.
@@ -45,6 +49,9 @@ func serve(lib string, args []string) error {
 	purego.RegisterLibFunc(&cmdline, h, "chdb_query_cmdline")
 	purego.RegisterLibFunc(&resultError, h, "chdb_result_error")
 
+	if err := holdOpen(); err != nil {
+		return err
+	}
 	argv, pin := cStrings(append([]string{Subcommand}, args...))
 	defer pin.Unpin()
 	result := cmdline(int32(len(argv)-1), &argv[0])
@@ -54,6 +61,35 @@ func serve(lib string, args []string) error {
 	if msg := resultError(result); msg != "" {
 		return fmt.Errorf("the engine ended: %s", msg)
 	}
+	return nil
+}
+
+// holdOpen gives the engine a terminal of its own as standard input and, when the parent closes the real one, ends
+// the engine as a person would: by Ctrl-D. Without a terminal the library installs an error handler that aborts the
+// whole process when one connection fails, a wrong password being enough; at a terminal it only logs that.
+func holdOpen() error {
+	parent, err := syscall.Dup(syscall.Stdin)
+	if err != nil {
+		return fmt.Errorf("keep the parent's pipe: %w", err)
+	}
+	syscall.CloseOnExec(parent)
+	keyboard, terminal, err := pty.Open()
+	if err != nil {
+		return fmt.Errorf("open a terminal for the engine: %w", err)
+	}
+	defer terminal.Close()
+	if err := unix.Dup2(int(terminal.Fd()), syscall.Stdin); err != nil {
+		return fmt.Errorf("give the engine its terminal: %w", err)
+	}
+	go io.Copy(io.Discard, keyboard) // its echo
+	go func() {
+		_, _ = io.Copy(io.Discard, os.NewFile(uintptr(parent), "parent"))
+		for range 10 {
+			_, _ = keyboard.Write([]byte{4}) // Ctrl-D; where a statement still runs, it is not read yet
+			time.Sleep(100 * time.Millisecond)
+		}
+		keyboard.Close()
+	}()
 	return nil
 }
 

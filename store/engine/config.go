@@ -74,7 +74,7 @@ const configXML = `<clickhouse>
 
 // poll_interval, in seconds, is how long an idle connection may take to notice that the engine ends (10 by default).
 // The process's own query (see spawn) can only run as `default` without a password. That one session is all that
-// `default` may have, and it may read nothing.
+// `default` may have, and it may do nothing but open the ports.
 const usersXML = `<clickhouse>
   <profiles><default><poll_interval>1</poll_interval><max_memory_usage>%[3]d</max_memory_usage></default><own><max_sessions_for_user>1</max_sessions_for_user></own></profiles>
   <quotas><default/></quotas>
@@ -93,10 +93,6 @@ const usersXML = `<clickhouse>
       <quota>default</quota>
       <grants>
         <query>GRANT SYSTEM LISTEN ON *.*</query>
-        <query>GRANT SELECT, CREATE TABLE ON _local.*</query>
-        <query>GRANT SELECT, CREATE TABLE ON default.*</query>
-        <query>GRANT READ, WRITE ON FILE</query>
-        <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
       </grants>
     </default>
   </users>

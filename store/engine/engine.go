@@ -221,20 +221,20 @@ func (e *Engine) spawn() (*exit, error) {
 		"--listen_host", "127.0.0.1",
 		"--tcp_port", strconv.Itoa(e.port),
 		"--http_port", strconv.Itoa(e.httpPort),
-		"--input-format", "LineAsString",
-		// `table` is standard input: the query, and so the process, lasts until the parent closes it.
-		"--query", "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT * FROM table FORMAT Null")
+		// At its terminal (see holdOpen) the engine listens first and then waits for a next statement, which never comes.
+		"--interactive", "--disable_suggestion", "--history_file", os.DevNull,
+		"--query", "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP")
 	cmd := exec.Command(e.o.Command[0], args...)
 	cmd.Dir = e.o.Dir
 	cmd.SysProcAttr = childAttributes()
 	// The Go runtime only waits in the child: keep its preemption signals away from the engine's code.
-	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "TERM=dumb")
 	out, err := os.OpenFile(filepath.Join(e.o.Dir, "engine.out.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start the engine: %w", err)
 	}
 	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stderr = out // what it prints at its terminal, prompts and the like, is of no use
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the engine: %w", err)
@@ -336,6 +336,10 @@ func (e *Engine) waitReady(ctx context.Context, exited *exit) error {
 			return fmt.Errorf("the engine did not answer within %v; it said: %s", e.o.ReadyAfter, e.lastWords())
 		case <-time.After(20 * time.Millisecond):
 		}
+		// At its terminal it stays after an error: a port that another process took meanwhile.
+		if words := e.printed(); strings.Contains(words, "DB::Exception") {
+			return fmt.Errorf("the engine did not start; it said: %s", words)
+		}
 	}
 }
 
@@ -348,19 +352,21 @@ func orEnded(err error) error {
 
 // lastWords is the end of what the child printed, or else of what it logged.
 func (e *Engine) lastWords() string {
-	words := func(file, drop string) string {
-		b := tail(filepath.Join(e.o.Dir, file), 16<<10)
-		var kept []string
-		for line := range strings.Lines(string(b)) {
-			if !strings.HasPrefix(line, drop) {
-				kept = append(kept, strings.TrimSpace(line))
-			}
+	return cmp.Or(e.printed(), e.words("engine.log"), "nothing")
+}
+
+// printed is the end of what this child printed.
+func (e *Engine) printed() string { return e.words("engine.out.log") }
+
+func (e *Engine) words(file string) string {
+	var kept []string
+	for line := range strings.Lines(string(tail(filepath.Join(e.o.Dir, file), 16<<10))) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "Logging ") { // says only where the log is
+			kept = append(kept, line)
 		}
-		said := strings.Join(kept, " ")
-		return said[max(0, len(said)-2000):]
 	}
-	// The first line printed says only where the log is.
-	return cmp.Or(words("engine.out.log", "Logging "), words("engine.log", "\x00"), "nothing")
+	said := strings.Join(kept, " ")
+	return said[max(0, len(said)-2000):]
 }
 
 // tail is the last n bytes of a file, fewer where it is shorter, none where it cannot be read.

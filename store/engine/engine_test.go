@@ -225,6 +225,60 @@ func TestMemoryLimitAndAccess(t *testing.T) {
 	}
 }
 
+// One failing connection must not end the engine for all: wrong passwords, strangers' bytes, clients that leave in
+// the middle of an answer.
+func TestFailingConnectionsLeaveTheEngineAlone(t *testing.T) {
+	dir := t.TempDir()
+	e := start(t, dir)
+	pid := e.PID()
+	for _, dsn := range []string{strings.Replace(e.DSN(), "password=", "password=x", 1), strings.Replace(e.DSN(), "database=tidemark", "database=nowhere", 1)} {
+		o, err := clickhouse.ParseDSN(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := clickhouse.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Exec(t.Context(), "SELECT 1"); err == nil {
+			t.Errorf("%s was served", dsn)
+		}
+		conn.Close()
+	}
+	o, err := clickhouse.ParseDSN(strings.Replace(e.DSN(), "database=tidemark", "database=default", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bytes := range []string{"", "GET / HTTP/1.0\r\n\r\n", "\x00\xff\xff\xff\xff\xff\xff"} {
+		c, err := net.Dial("tcp", o.Addr[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, bytes)
+		c.Close()
+	}
+	for range 5 {
+		conn, err := clickhouse.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		rows, err := conn.Query(ctx, "SELECT number, repeat('x', 1000) FROM system.numbers")
+		if err == nil {
+			rows.Next() // an endless answer has begun
+		}
+		cancel()
+		conn.Close()
+	}
+	time.Sleep(time.Second) // an abort takes the engine a moment
+	if got := query(t, e.DSN(), "SELECT 'fine'"); got != "fine" || e.PID() != pid || e.Restarts() != 0 {
+		t.Errorf("answers %q, pid %d, was %d, %d restarts", got, e.PID(), pid, e.Restarts())
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "engine.log")); strings.Contains(string(b), "<Fatal>") {
+		t.Errorf("the engine broke: %s", b)
+	}
+}
+
 func TestChildEndsWithItsParent(t *testing.T) {
 	parent := exec.Command(os.Args[0])
 	parent.Env = append(os.Environ(), "ENGINE_TEST_PARENT="+t.TempDir())
