@@ -11,19 +11,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel"
 
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
+	"github.com/tidemarkhq/tidemark/query"
+	"github.com/tidemarkhq/tidemark/query/api"
 	"github.com/tidemarkhq/tidemark/query/live"
 	"github.com/tidemarkhq/tidemark/store"
 	"github.com/tidemarkhq/tidemark/store/engine"
+	"github.com/tidemarkhq/tidemark/web"
 )
 
 // product is one running process: its parts in the order in which they start. They stop in reverse.
@@ -38,13 +44,16 @@ type product struct {
 	engine *engine.Engine // nil with a ClickHouse of the user's own
 	dsn    string
 	conn   driver.Conn
-	hub    *live.Hub      // nil without the query role
+	db     *query.DB // nil without the query role, as is hub
+	hub    *live.Hub
+	api    *api.API
 	ingest *ingest.Ingest // nil without the ingest role
 	otlp   *otlp.Server
 	self   *selfTelemetry
 	http   *http.Server
 	addr   net.Addr
 
+	mu     sync.Mutex // guards ingestStates, which several requests may ask for
 	failed chan error // a part ended by itself
 	stops  []func(context.Context) error
 }
@@ -170,6 +179,91 @@ func (p *product) startIngest(ctx context.Context) error {
 	return nil
 }
 
+func (p *product) startQuery(context.Context) error {
+	if !p.config.Role.Reads() {
+		return nil
+	}
+	p.db = query.New(p.conn, query.Options{})
+	p.hub = live.New(live.Options{
+		Evaluate: api.Evaluate(p.db, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }), Problem: func(err error) any { return api.Describe(err, "") },
+		Origins: p.config.Origins(), Logger: p.log, Metrics: p.metrics,
+	})
+	p.onStop(p.hub.Close)
+	return nil
+}
+
+// startHTTP serves the HTTP port: everything with the query role, else only the process's own state.
+func (p *product) startHTTP(context.Context) error {
+	o := api.Options{
+		DB: p.db, Status: p.status, Ready: p.isReady, Origins: p.config.Origins(), Logger: p.log, Registerer: p.metrics,
+		Metrics:   promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}),
+		Retention: func(ctx context.Context) (map[string]int, error) { return store.Retention(ctx, p.conn) },
+		SetRetention: func(ctx context.Context, days map[string]int) (map[string]int, error) {
+			return store.SetRetention(ctx, p.conn, p.config.Cluster, days)
+		},
+		Usage:          func(ctx context.Context) ([]store.TableUsage, error) { return store.Usage(ctx, p.conn) },
+		Disk:           func(ctx context.Context) (free, total uint64, err error) { return store.Disk(ctx, p.conn) },
+		TracerProvider: otel.GetTracerProvider(),
+	}
+	if p.hub != nil {
+		o.Live, o.Web = p.hub, web.Handler()
+	}
+	if p.ingest != nil {
+		states := &ingestStates{p: p}
+		o.Ingest, o.Flush = func() any { return states.state() }, p.ingest.Flush
+	}
+	var err error
+	if p.api, err = api.New(o); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", p.config.HTTPAddr)
+	if err != nil {
+		return busy("http-addr", p.config.HTTPAddr, err)
+	}
+	p.addr = l.Addr()
+	server := &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- fmt.Errorf("the HTTP port failed: %w", err)
+		}
+	}()
+	p.onStop(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			return server.Close() // somebody is still reading a long answer
+		}
+		return nil
+	})
+	return nil
+}
+
+// status is what the process knows of itself.
+func (p *product) status() api.Status {
+	s := api.Status{Version: version, StartedMS: p.began.UnixMilli(), Role: string(p.config.Role)}
+	s.Store.Embedded = p.engine != nil
+	if p.otlp != nil {
+		s.OTLPGRPC, s.OTLPHTTP = reachable(p.otlp.GRPCAddr()), "http://"+reachable(p.otlp.HTTPAddr())
+	}
+	if v, err := p.conn.ServerVersion(); err == nil {
+		s.Store.Version = v.Version.String()
+	}
+	return s
+}
+
+// isReady says why the product cannot store and answer.
+func (p *product) isReady(ctx context.Context) error {
+	if err := p.conn.Ping(ctx); err != nil {
+		return errors.New("the store does not answer")
+	}
+	if p.ingest != nil {
+		if accepting, _ := p.ingest.Ready(); !accepting {
+			return errors.New("ingest takes nothing: the spool is full or it is stopping")
+		}
+	}
+	return nil
+}
+
 func (p *product) startSelf(ctx context.Context) error {
 	if !p.config.SelfTelemetry || p.otlp == nil {
 		return nil
@@ -179,6 +273,7 @@ func (p *product) startSelf(ctx context.Context) error {
 		return err
 	}
 	p.self = self
+	otel.SetTracerProvider(self.traces)
 	p.second.attach(self.handler())
 	p.onStop(func(ctx context.Context) error {
 		p.second.detach()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -236,8 +237,10 @@ type StoreStatus struct {
 }
 
 // status answers even when the store does not.
-func (a *API) status(c *gin.Context) (any, error) {
-	ctx := c.Request.Context()
+func (a *API) status(c *gin.Context) (any, error) { return a.CurrentStatus(c.Request.Context()) }
+
+// CurrentStatus is the answer of GET /status, for live viewers too. It answers even when the store does not.
+func (a *API) CurrentStatus(ctx context.Context) (any, error) {
 	s := a.o.Status()
 	s.NowMS = time.Now().UnixMilli()
 	s.Environments, s.RetentionDays = []string{}, map[string]int{}
