@@ -21,6 +21,9 @@ type pool struct {
 	database string // named in every query instead of in the greeting: a greeting that names none that exists kills the embedded engine
 	idle     chan *ch.Client
 	timeout  time.Duration
+
+	// fault, set by tests only, fails an insert before it happens or reports failure although it happened.
+	fault func(table, token string) (before, after error)
 }
 
 // parseDSN reads tcp://HOST:PORT?username=…&password=…&database=…[&secure=true&skip_verify=true&compress=lz4].
@@ -145,6 +148,17 @@ func (p *pool) table(name string) string {
 
 // insert stores a block as one part, once: the token makes a repetition of the same insert a no-op.
 func (p *pool) insert(ctx context.Context, b *block, token string) error {
+	if p.fault == nil {
+		return p.insertOnce(ctx, b, token)
+	}
+	before, after := p.fault(b.table, token)
+	if before != nil {
+		return before
+	}
+	return errors.Join(p.insertOnce(ctx, b, token), after)
+}
+
+func (p *pool) insertOnce(ctx context.Context, b *block, token string) error {
 	input := b.finish()
 	var body strings.Builder
 	body.WriteString("INSERT INTO " + p.table(b.table) + " (")

@@ -3,9 +3,9 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
-
-	"github.com/tidemarkhq/tidemark/ingest/spool"
 )
 
 // busyRows is the size of a batch from which on the next ones stay open longer.
@@ -34,6 +34,9 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 	b := in.batches.get()
 	b.name, b.opened = name, time.Now()
 	b.fate = &fate{file: file, done: make(chan struct{})}
+	in.liveMu.Lock()
+	in.live[b.fate] = struct{}{}
+	in.liveMu.Unlock()
 	l.open = b
 	interval := in.opts.FlushInterval
 	if in.busy.Load() {
@@ -90,7 +93,7 @@ func (in *Ingest) settle(w *writer, b *batch) {
 	}()
 	if b.rows == 0 {
 		in.dropFile(b)
-		b.fate.seal(stored, nil)
+		in.settled(b.fate, stored, nil)
 		return
 	}
 	if in.away.Load() && b.fate.file != nil {
@@ -101,7 +104,7 @@ func (in *Ingest) settle(w *writer, b *batch) {
 	err := in.try(w, b)
 	if err == nil {
 		in.stats.flushed(b, time.Since(begun))
-		b.fate.seal(stored, nil)
+		in.settled(b.fate, stored, nil)
 		in.dropFile(b)
 		return
 	}
@@ -145,10 +148,10 @@ func (in *Ingest) leaveToSpool(b *batch, cause error) {
 		s.lastQueued.Store(0)
 	}
 	if b.fate.file == nil {
-		b.fate.seal(lost, cause)
+		in.settled(b.fate, lost, cause)
 		return
 	}
-	b.fate.seal(spooled, cause)
+	in.settled(b.fate, spooled, cause)
 	in.stats.spooledBatches.Add(1)
 	in.replay.add(b.name)
 }
@@ -165,23 +168,31 @@ func (in *Ingest) dropFile(b *batch) {
 	}
 }
 
-// Flush commits what is open and waits for it; a reader then sees everything acknowledged before the call.
+// Flush commits what is open and waits for all that is under way; a reader then sees everything acknowledged before
+// the call.
 func (in *Ingest) Flush(ctx context.Context) error {
-	var fates []*fate
 	for _, l := range in.lanes {
 		l.mu.Lock()
-		if l.open != nil {
-			fates = append(fates, l.open.fate)
-			in.closeOpen(l)
-		}
+		in.closeOpen(l)
 		l.mu.Unlock()
 	}
+	in.liveMu.Lock()
+	fates := slices.Collect(maps.Keys(in.live))
+	in.liveMu.Unlock()
 	for _, f := range fates {
 		if err := f.await(ctx, 0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settled announces the fate of a batch.
+func (in *Ingest) settled(f *fate, o outcome, err error) {
+	in.liveMu.Lock()
+	delete(in.live, f)
+	in.liveMu.Unlock()
+	f.seal(o, err)
 }
 
 // Close refuses new requests, commits or spools what was accepted, and stops. It is idempotent.
@@ -384,5 +395,3 @@ func span64(ts []int64) (first, last int64) {
 	}
 	return first, last
 }
-
-var _ = spool.ErrFull

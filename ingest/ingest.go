@@ -85,6 +85,9 @@ type Ingest struct {
 	lastName atomic.Int64
 	suffix   string
 
+	liveMu sync.Mutex
+	live   map[*fate]struct{} // batches open or under way, guarded by liveMu
+
 	replay *replayer
 	ctx    context.Context // ends the background work
 	cancel context.CancelFunc
@@ -115,7 +118,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 		ops: newOperations(opts.Limits.Operations), values: &valueSeen{max: opts.Limits.Values, keys: map[valueKey]*valueSet{}},
 		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
-		queue:   make(chan *batch, 1), suffix: hex.EncodeToString(suffix[:]),
+		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
 	}
 	in.stats = newStats(in)
 	for range opts.Lanes {
