@@ -5,7 +5,9 @@ import { ErrorView, NotFound } from "@/app/ErrorView";
 import { rootRoute } from "@/app/root";
 import { parseSearch, stringifySearch } from "@/app/search";
 import { ingestRoute } from "@/pages/ingest/route";
+import { logsRoute } from "@/pages/logs/route";
 import { mapRoute } from "@/pages/map/route";
+import { metricsRoute } from "@/pages/metrics/route";
 import { serviceRoute } from "@/pages/service/route";
 import { servicesRoute } from "@/pages/services/route";
 import { settingsRoute } from "@/pages/settings/route";
@@ -21,7 +23,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,

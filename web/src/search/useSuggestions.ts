@@ -56,12 +56,12 @@ export function useSuggestions(signal: Signal, c: Completion | null, text: strin
   });
   if (!c) return [];
   if (c.kind === "value" && EXAMPLES[c.key!]) return EXAMPLES[c.key!]!.filter((v) => v.startsWith(c.prefix)).map((v) => ({ kind: "value", label: v, insert: v, detail: "" }));
-  if (wantsValue) return (values.data?.values ?? []).filter((v) => matches(v.value, c.prefix)).slice(0, MOST).map((v) => ({ kind: "value", label: v.value, insert: quoted(v.value), detail: v.count === null ? "" : format(v.count) }));
+  if (wantsValue) return (values.data?.values ?? []).filter((v) => matches(v.value, c.prefix)).slice(0, MOST).map((v) => ({ kind: "value", label: v.value, insert: quoted(v.value), detail: v.count ? format(v.count) : "" }));
   const recent: Suggestion[] = text.trim() ? [] : recentSearches(signal).slice(0, 5).map((q) => ({ kind: "recent", label: q, insert: q, detail: "recent" }));
   const fields = (keys.data?.fields ?? []).filter((f) => matches(f.key, keyPrefix));
   return [
     ...recent,
-    ...fields.slice(0, MOST).map((f): Suggestion => ({ kind: c.kind, label: f.key, insert: c.kind === "value" ? f.key : f.key + joint(f.operators), detail: f.description || (f.kind === "builtin" ? "" : f.kind) })),
+    ...fields.slice(0, MOST).map((f): Suggestion => ({ kind: c.kind, label: f.key, insert: c.kind === "value" ? f.key : f.key + joint(f.operators), detail: f.kind === "builtin" ? f.description : f.kind })),
   ];
 }
 

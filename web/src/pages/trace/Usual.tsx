@@ -16,7 +16,8 @@ export function Usual({ span, env }: { span: Span; env: string | undefined }) {
   if (!q.data || q.data.percentile === null || q.data.count < MIN_COUNT) {
     return <p className={css.usual}>{q.error ? "Its usual latency could not be had." : "Too few spans of this kind in the last day to say what is usual."}</p>;
   }
-  const { percentile, p50_ns, p95_ns, p99_ns, count } = q.data;
+  const { p50_ns, p95_ns, p99_ns, count } = q.data;
+  const percentile = q.data.percentile / 100;
   const slow = percentile >= 0.95;
   return (
     <div className={css.usual}>
