@@ -117,7 +117,7 @@ func (db *DB) records(ctx context.Context, from, to time.Time, cond string, a ar
 	records := []LogRecord{}
 	err := db.each(ctx, fmt.Sprintf(`
 SELECT toUnixTimestamp64Nano(ts) AS t, toUnixTimestamp64Nano(observed_ts), service, severity, severity_text, body, event_name,
-       toString(trace_id), toString(span_id), scope, attr.key, attr.value, arrayMap(x -> toUInt16(x), attr.type), resource, %s AS h
+       hex(trace_id), hex(span_id), scope, attr.key, attr.value, arrayMap(x -> toUInt16(x), attr.type), resource, %s AS h
 FROM logs PREWHERE %s WHERE %s ORDER BY %s LIMIT %d`, logHash, within, cond, order, limit), a, func(rows driver.Rows) error {
 		var l LogRecord
 		var observed int64

@@ -2,11 +2,11 @@ package query
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -119,10 +119,7 @@ ORDER BY ts, duration_ns DESC LIMIT 1 BY span_id LIMIT %d`, within, mostSpans+1)
 			&keys, &values, &types, &times, &names, &eventAttrs, &linkTraces, &linkSpans, &linkAttrs, &s.Dropped.Attributes, &s.Dropped.Events, &s.Dropped.Links); err != nil {
 			return err
 		}
-		s.SpanID, s.ParentSpanID, s.TS = lower(s.SpanID), lower(s.ParentSpanID), strconv.FormatInt(ts, 10)
-		if s.ParentSpanID == "0000000000000000" {
-			s.ParentSpanID = ""
-		}
+		s.SpanID, s.ParentSpanID, s.TS = lower(s.SpanID), idOrNone(s.ParentSpanID), strconv.FormatInt(ts, 10)
 		s.Resource = strconv.FormatUint(resource, 16)
 		s.Attributes = attrs(keys, values, types)
 		s.Events, s.Links = []SpanEvent{}, []SpanLink{}
@@ -375,12 +372,10 @@ func abs(f float64) float64 {
 	return f
 }
 
-// idOrNone formats an id for logs; empty when there is none.
-func idOrNone(b string) string {
-	for i := range len(b) {
-		if b[i] != 0 {
-			return hex.EncodeToString([]byte(b))
-		}
+// idOrNone writes an id in lower case; empty when it is all zeros, which means none.
+func idOrNone(hexID string) string {
+	if strings.Trim(hexID, "0") == "" {
+		return ""
 	}
-	return ""
+	return strings.ToLower(hexID)
 }

@@ -127,17 +127,28 @@ func (db *DB) Traces(ctx context.Context, w Window, q, sortBy, after string, lim
 	if err != nil {
 		return nil, err
 	}
-	return ans, db.describeTraces(ctx, ans.Spans)
+	if err := db.describeTraces(ctx, ans.Spans); err != nil {
+		return nil, err
+	}
+	return ans, db.countMatches(ctx, w, cond, a, sortBy, cur, ans)
 }
 
+// newest looks at ever older slices. After a page that ended with a trace, spans of the same nanosecond with a greater
+// trace id are still to come; after one that ran out of time, everything before it.
 func (db *DB) newest(ctx context.Context, w Window, cond string, a args, cur cursor, limit int, ans *TracesAnswer) error {
 	to := w.To
 	if cur.TS != 0 {
-		to = time.Unix(0, cur.TS+1) // the trace at the cursor itself is skipped by its id
+		to = time.Unix(0, cur.TS)
+		if cur.Trace != "" {
+			to = to.Add(1)
+			a = copyArgs(a)
+			a["cts"], a["ctrace"] = cur.TS, cur.Trace
+			cond += " AND (ts < fromUnixTimestamp64Nano({cts:Int64}) OR trace_id > toFixedString(unhex({ctrace:String}), 16))"
+		}
 	}
-	seen := map[string]bool{cur.Trace: true}
+	seen := map[string]bool{}
 	reached, err := slices(w.From, to, listBudget, func(from, to time.Time) (bool, error) {
-		hits, err := db.hits(ctx, from, to, cond, a, "ts DESC, trace_id", limit+1-len(ans.Spans)+len(seen), 0)
+		hits, err := db.hits(ctx, from, to, cond, a, "ts DESC, trace_id", limit+1, 0)
 		for _, h := range hits {
 			if !seen[h.TraceID] && len(ans.Spans) <= limit {
 				seen[h.TraceID] = true
@@ -230,6 +241,59 @@ FROM trace_index WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Ar
 			}
 			return nil
 		})
+}
+
+// bucket is the time bucket that the spans' order begins with, in seconds.
+const bucket = 15 * 60
+
+// countMatches counts the matching spans of each listed trace, and drops traces that an earlier page has listed by a
+// newer span.
+func (db *DB) countMatches(ctx context.Context, w Window, cond string, a args, sortBy string, cur cursor, ans *TracesAnswer) error {
+	if len(ans.Spans) == 0 {
+		return nil
+	}
+	a = copyArgs(a)
+	var ids []string
+	var buckets []uint64
+	for _, h := range ans.Spans {
+		ids = append(ids, h.TraceID)
+		start, end := h.ts, h.ts
+		if s, err := strconv.ParseInt(h.TraceStart, 10, 64); err == nil && s > 0 && s <= h.ts {
+			start, end = s, max(end, s+int64(min(h.TraceDurationNS, uint64(24*time.Hour))))
+		}
+		for b := start / 1e9 / bucket; b <= end/1e9/bucket; b++ {
+			buckets = append(buckets, uint64(b*bucket))
+		}
+	}
+	a["ids"], a["buckets"] = ids, buckets
+	type match struct {
+		spans  uint64
+		newest int64
+	}
+	matches := map[string]match{}
+	err := db.each(ctx, fmt.Sprintf(`
+SELECT hex(trace_id), uniqExact(span_id), toUnixTimestamp64Nano(max(ts)) FROM spans
+PREWHERE toStartOfFifteenMinutes(toDateTime(ts)) IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt64)}))) AND %s
+     AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
+WHERE %s GROUP BY trace_id`, bounds(w.From, w.To, a), cond), a, func(rows driver.Rows) error {
+		var id string
+		var m match
+		err := rows.Scan(&id, &m.spans, &m.newest)
+		matches[lower(id)] = m
+		return err
+	})
+	kept := ans.Spans[:0]
+	for _, h := range ans.Spans {
+		m := matches[h.TraceID]
+		listed := m.newest > cur.TS || m.newest == cur.TS && h.TraceID <= cur.Trace || m.newest == cur.TS && cur.Trace == ""
+		if cur.TS != 0 && sortBy != "slowest" && listed {
+			continue
+		}
+		h.MatchedSpans = max(1, m.spans)
+		kept = append(kept, h)
+	}
+	ans.Spans = kept
+	return err
 }
 
 func copyArgs(a args) args {
