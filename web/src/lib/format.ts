@@ -63,10 +63,8 @@ export function parts(n: number | null | undefined, unit: Unit = "count"): Parts
       return percent(n);
     case "count":
       return scaled(n, SI, "");
-    case "rate": {
-      const p = scaled(n, SI, "");
-      return { value: p.value, unit: p.unit + "/s" };
-    }
+    case "rate":
+      return rate(n);
     case "bytes":
       return scaled(n, IEC, "B");
     case "bytes/s": {
@@ -78,6 +76,15 @@ export function parts(n: number | null | undefined, unit: Unit = "count"): Parts
       return { value: p.value, unit: p.unit ? `${p.unit} ${unit}`.trim() : unit };
     }
   }
+}
+
+// Rare things read better by the minute or the hour: "4.9 /min", not "0.0817 /s".
+function rate(n: number): Parts {
+  const abs = Math.abs(n);
+  if (n !== 0 && abs < 0.1 / 60) return { value: sig3(n * 3600), unit: "/h" };
+  if (n !== 0 && abs < 0.1) return { value: sig3(n * 60), unit: "/min" };
+  const p = scaled(n, SI, "");
+  return { value: p.value, unit: p.unit + "/s" };
 }
 
 // Below a hundredth of a percent digits stop meaning anything to a reader.

@@ -19,11 +19,12 @@ test("the busiest edge is the thickest, the quietest still seen", () => {
 });
 
 test("calls go to the right; a cycle and a hundred nodes are placed apart", () => {
-  const at = place(["a", "b", "c", "d", "x"], chain);
+  const { nodes: at, edges } = place(["a", "b", "c", "d", "x"], chain);
+  expect(edges.get("a>b")!.length).toBeGreaterThan(1);
   expect(at.get("a")!.x).toBeLessThan(at.get("b")!.x);
   expect(at.get("b")!.x).toBeLessThan(at.get("c")!.x);
   const ids = Array.from({ length: 100 }, (_, i) => `s${i}`);
   const many = ids.slice(1).map((id, i) => edge(ids[Math.floor(i / 2)]!, id));
   const big = place(ids, [...many, edge("s99", "s0")]);
-  expect(new Set([...big.values()].map((p) => `${p.x},${p.y}`)).size).toBe(100);
+  expect(new Set([...big.nodes.values()].map((p) => `${p.x},${p.y}`)).size).toBe(100);
 });

@@ -1,21 +1,26 @@
 import { useState } from "react";
-import { BaseEdge, type Edge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { BaseEdge, type Edge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
 import type { EdgeRow } from "@/api/types";
+import { type Placed, smoothPath } from "@/lib/layout";
 import { RedCard } from "./RedCard";
 import css from "./Page.module.css";
 
 export interface CallEdgeData extends Record<string, unknown> {
   row: EdgeRow;
   title: string;
+  via: Placed[];
+  vertical: boolean;
   width: number;
   color: string;
 }
 
 /** A call: as wide as its rate; its numbers on hover. */
-export function CallEdge({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, data, markerEnd }: EdgeProps<Edge<CallEdgeData>>) {
+export function CallEdge({ sourceX, sourceY, targetX, targetY, data, markerEnd }: EdgeProps<Edge<CallEdgeData>>) {
   const [over, setOver] = useState(false);
-  const [path, x, y] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, curvature: 0.32 });
   if (!data) return null;
+  const path = smoothPath({ x: sourceX, y: sourceY }, data.via.length > 1 ? data.via : [], { x: targetX, y: targetY }, data.vertical);
+  const x = (sourceX + targetX) / 2;
+  const y = (sourceY + targetY) / 2;
   return (
     <>
       <BaseEdge path={path} markerEnd={markerEnd} style={{ stroke: over ? "var(--text)" : data.color, strokeWidth: data.width }} />

@@ -4,7 +4,7 @@ import { Background, BackgroundVariant, Controls, type Edge, MarkerType, type No
 import "@xyflow/react/dist/base.css";
 import type { MapAnswer, MapNode } from "@/api/types";
 import { edgeWidth } from "@/lib/graph";
-import { isDense, type NodeSize, nodeSize, place } from "@/lib/layout";
+import { isDense, type Layout, type NodeSize, nodeSize, place } from "@/lib/layout";
 import { useAppearance } from "@/app/theme";
 import { CallEdge, type CallEdgeData } from "./CallEdge";
 import { ServiceNode, type ServiceNodeData } from "./ServiceNode";
@@ -28,9 +28,10 @@ export function Canvas({ data, find, focus, onFocus }: Props) {
   const vertical = innerWidth < 700;
   const size = nodeSize(data.nodes.length);
   const topology = useMemo(() => topologyOf(data), [data]);
-  const positions = useMemo(() => place(data.nodes.map((n) => n.id), data.edges, vertical), [topology, vertical]);
+  const layout = useMemo(() => place(data.nodes.map((n) => n.id), data.edges, vertical), [topology, vertical]);
+  const positions = layout.nodes;
   const nodes = useMemo(() => data.nodes.map((n) => toNode(n, positions.get(n.id) ?? { x: 0, y: 0 }, { find, focus, onFocus, vertical, size, dense: isDense(data.nodes.length) })), [data, positions, find, focus, onFocus, vertical]);
-  const edges = useMemo(() => toEdges(data), [data]);
+  const edges = useMemo(() => toEdges(data, layout, vertical), [data, layout, vertical]);
 
   // A new set of nodes is brought into view; new numbers leave the view alone.
   useEffect(() => void flow.current?.fitView(fit(vertical)), [topology]);
@@ -97,7 +98,7 @@ function toNode(n: MapNode, position: { x: number; y: number }, { find, focus, o
   };
 }
 
-function toEdges({ edges: rows, nodes }: MapAnswer): Edge<CallEdgeData>[] {
+function toEdges({ edges: rows, nodes }: MapAnswer, layout: Layout, vertical: boolean): Edge<CallEdgeData>[] {
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   const max = Math.max(0, ...rows.map((r) => r.rate));
   return rows.map((r) => {
@@ -108,7 +109,8 @@ function toEdges({ edges: rows, nodes }: MapAnswer): Edge<CallEdgeData>[] {
       source: r.source,
       target: r.target,
       type: "call",
-      data: { row: r, title: `${names.get(r.source) ?? r.source} → ${names.get(r.target) ?? r.target}`, width: edgeWidth(r.rate, max), color },
+      // The ends are the handles'; what lies between keeps clear of other boxes.
+      data: { via: (layout.edges.get(`${r.source}>${r.target}`) ?? []).slice(1, -1), vertical, row: r, title: `${names.get(r.source) ?? r.source} → ${names.get(r.target) ?? r.target}`, width: edgeWidth(r.rate, max), color },
       markerEnd: { type: MarkerType.ArrowClosed, color: tone ? color : "var(--faint)", width: 14, height: 14, markerUnits: "userSpaceOnUse" },
     };
   });

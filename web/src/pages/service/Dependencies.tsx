@@ -7,7 +7,7 @@ import { useScope } from "@/app/range";
 import { NodeIcon } from "@/ui/NodeIcon";
 import { redColumns, shareColumn } from "@/ui/redColumns";
 import { ServiceDot } from "@/ui/Service";
-import { Empty, Query } from "@/ui/States";
+import { Query } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { useSort } from "@/ui/useSort";
 import css from "./Page.module.css";
@@ -41,7 +41,7 @@ function Side({ service, title, side, rows, empty }: { service: string; title: s
     <section aria-label={title}>
       <h3 className={css.sub}>{title}</h3>
       {rows.length === 0 ? (
-        <Empty title="None">{empty}</Empty>
+        <p className={css.noneHere}>{empty}</p>
       ) : (
         <Table
           label={title}
