@@ -65,7 +65,11 @@ func goTraces(t *testing.T, p *product, exporter sdktrace.SpanExporter, res *res
 		Truncated bool
 		Resources map[string]map[string]string
 	}
-	p.get(t, "/api/v1/traces/"+id, &answer)
+	// Resources, like rollups, are committed a moment after the spans that refer to them.
+	within(t, 10*time.Second, "GET /traces/{id} has the resource", func() bool {
+		p.get(t, "/api/v1/traces/"+id, &answer)
+		return len(answer.Resources) > 0
+	})
 	if diff := gocmp.Diff(want, sorted(answer.Spans)); diff != "" {
 		t.Errorf("GET /traces/{id} (-sent +answered):\n%s", diff)
 	}
@@ -100,7 +104,7 @@ func serviceShows(t *testing.T, p *product, service string) {
 		if i >= 0 {
 			shown = list.Services[i]
 		}
-		return i >= 0
+		return i >= 0 && shown.Language != ""
 	})
 	if shown.Calls == 0 || shown.Errors == 0 || shown.Language != "go" || !slices.Equal(shown.Versions, []string{"1.4.2"}) {
 		t.Errorf("GET /services shows %+v", shown)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -98,7 +99,10 @@ func nodeTraces(t *testing.T, p *product, service, traceID, root, child string) 
 		Resources map[string]map[string]string
 		Spans     []spanView
 	}
-	p.get(t, "/api/v1/traces/"+traceID, &answer)
+	within(t, 10*time.Second, "GET /traces/{id} has the resource", func() bool {
+		p.get(t, "/api/v1/traces/"+traceID, &answer)
+		return len(answer.Resources) > 0
+	})
 	for _, res := range answer.Resources {
 		if res["service.name"] != service || res["host.cpus"] != "4" || res["service.instance.id"] != "node-1" {
 			t.Errorf("resource: %v", res)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"syscall"
 	"testing"
 	"time"
 )
@@ -10,6 +11,14 @@ func TestSelfTelemetry(t *testing.T) {
 	p := startProduct(t, t.TempDir())
 	query := func(table string) string { return "SELECT count() FROM " + table + " WHERE service = 'tidemark'" }
 	began := time.Now()
+	if err := syscall.Kill(p.enginePID, syscall.SIGKILL); err != nil { // gives it something to log
+		t.Fatal(err)
+	}
+	p.currentEngine(t, p.enginePID)
+	within(t, 30*time.Second, "queries are answered again", func() bool {
+		_, _, err := p.tidemark(t, "sql", "SELECT 1")
+		return err == nil
+	})
 	for _, table := range []string{"metric_series", "logs", "spans"} {
 		within(t, 45*time.Second, "rows of service tidemark in "+table, func() bool {
 			p.fetch(t, "/api/v1/services") // gives it something to trace

@@ -74,8 +74,10 @@ func Parse(role Role, args []string, usage io.Writer) (Config, error) {
 	switch {
 	case errors.Is(err, ff.ErrHelp), errors.Is(err, flag.ErrHelp):
 		return c, flag.ErrHelp
+	case errors.Is(err, os.ErrNotExist):
+		return c, fmt.Errorf("the configuration file cannot be read (%w): correct --config", err)
 	case err != nil:
-		return c, err
+		return c, fmt.Errorf("%s: see tidemark help", strings.TrimPrefix(err.Error(), "parse args: "))
 	case fs.NArg() > 0:
 		return c, fmt.Errorf("unexpected argument %q: see tidemark help", fs.Arg(0))
 	}
