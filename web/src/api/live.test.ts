@@ -97,6 +97,7 @@ test("the last to leave closes the socket after a while", () => {
   expect(last().readyState).toBe(1);
   vi.advanceTimersByTime(5_000);
   expect(last().readyState).toBe(3);
+  expect(client.status.state).toBe("idle");
   vi.advanceTimersByTime(60_000);
   expect(FakeSocket.all).toHaveLength(1);
 });

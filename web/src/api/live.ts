@@ -4,7 +4,8 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { LiveFrame, LiveQuery, LiveRequest, Problem } from "./types";
 
-export type LiveState = "connecting" | "live" | "paused" | "offline";
+/** Idle: nothing on the page is subscribed. */
+export type LiveState = "idle" | "connecting" | "live" | "paused" | "offline";
 
 export interface LiveUpdate {
   op: "snapshot" | "update";
@@ -51,7 +52,7 @@ export class LiveClient {
   /** Server clock minus browser clock, from hello. */
   private skew = 0;
   private readonly listeners = new Set<() => void>();
-  status: LiveStatus = { state: "offline", freshAt: 0, skipped: 0 };
+  status: LiveStatus = { state: "idle", freshAt: 0, skipped: 0 };
 
   constructor(private readonly url: string) {}
 
@@ -72,7 +73,7 @@ export class LiveClient {
     if (paused === this.paused) return;
     this.paused = paused;
     this.send({ op: paused ? "pause" : "resume" });
-    this.update({ state: paused ? "paused" : this.socket?.readyState === WebSocket.OPEN ? "live" : "connecting" });
+    this.update({ state: paused ? "paused" : this.socket?.readyState === WebSocket.OPEN ? "live" : this.subs.size > 0 ? "connecting" : "idle" });
   }
 
   onStatus = (l: () => void): (() => void) => {
@@ -105,7 +106,7 @@ export class LiveClient {
 
   private lost() {
     this.socket = null;
-    if (this.subs.size === 0) return this.update({ state: "offline" });
+    if (this.subs.size === 0) return this.update({ state: "idle", freshAt: 0 });
     this.update({ state: "offline" });
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.connect(), backoff(this.failures++, Math.random()));
@@ -121,7 +122,7 @@ export class LiveClient {
     const socket = this.socket;
     this.socket = null;
     socket?.close(1000);
-    this.update({ state: "offline" });
+    this.update({ state: "idle", freshAt: 0 });
   }
 
   private ask(sub: Subscription) {
