@@ -57,7 +57,9 @@ type Hub struct {
 	conns  map[*conn]struct{}
 	fresh  chan struct{} // closed and replaced when new data has been committed
 
-	evaluations, skipped, frames, refused atomic.Uint64
+	lastRound atomic.Int64 // Unix ns of the newest round of evaluations counted as a tick
+
+	evaluations, ticks, skipped, frames, refused atomic.Uint64
 }
 
 // New makes a hub; Close ends it.
@@ -92,7 +94,8 @@ func (h *Hub) register(r prometheus.Registerer) {
 	counter := func(name, help string, v *atomic.Uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "tidemark_live_" + name, Help: help}, func() float64 { return float64(v.Load()) }))
 	}
-	counter("evaluations_total", "Questions evaluated for live viewers.", &h.evaluations)
+	counter("queries_total", "Questions evaluated for live viewers.", &h.evaluations)
+	counter("ticks_total", "Rounds in which live questions were evaluated.", &h.ticks)
 	counter("frames_total", "Frames handed to live viewers.", &h.frames)
 	counter("skipped_frames_total", "Frames that slow viewers did not get.", &h.skipped)
 	counter("refused_total", "Viewers and subscriptions refused because of a limit.", &h.refused)
@@ -160,12 +163,20 @@ type topic struct {
 	mu   sync.Mutex // guards what follows
 	subs map[*sub]struct{}
 
-	evaluating sync.Mutex // held during an evaluation; guards full and next
+	evaluating sync.Mutex // held during an evaluation; guards what follows
 	full       []byte     // the newest full answer
 	fullAt     time.Time
 	fullData   int64
 	next       time.Time
+	whole      time.Time     // when everything was evaluated last
+	took       time.Duration // by the newest evaluation
 }
+
+// wholeEvery is how often everything is evaluated again, for data that came later than updates look back.
+const wholeEvery = time.Minute
+
+// share is what part of the time one question may be under evaluation: the dearer it is, the rarer its ticks.
+const share = 4
 
 // sub is one viewer's subscription. Its fields are guarded by its connection's lock.
 type sub struct {
@@ -249,6 +260,11 @@ func (h *Hub) snapshot(t *topic) (data []byte, at int64, err error) {
 
 func (h *Hub) evaluate(t *topic, since time.Time) ([]byte, Answer, error) {
 	h.evaluations.Add(1)
+	began := time.Now()
+	if since.IsZero() {
+		t.whole = began
+	}
+	defer func() { t.took = time.Since(began) }()
 	ctx, cancel := context.WithTimeout(h.ctx, 30*time.Second)
 	defer cancel()
 	ans, err := h.o.Evaluate(ctx, t.query, t.from, since)
@@ -263,55 +279,83 @@ func (h *Hub) evaluate(t *topic, since time.Time) ([]byte, Answer, error) {
 func (h *Hub) run(t *topic) {
 	defer h.work.Done()
 	failed := false
-	for last := time.Now(); ; {
-		if !h.wait(last) {
-			return
-		}
-		h.mu.Lock()
-		alive := h.topics[t.key] == t
-		h.mu.Unlock()
-		if !alive {
-			return
-		}
-		if !t.watched() {
-			last = time.Now()
-			continue
-		}
+	fresh := h.news()
+	for last := time.Now(); h.wait(last, t, fresh) && h.alive(t); {
+		fresh = h.news() // before looking, so that what comes meanwhile is not missed
 		last = time.Now()
-		t.evaluating.Lock()
-		if t.full == nil && !failed { // the first answer is still under way
-			t.evaluating.Unlock()
+		if !t.watched() {
 			continue
 		}
-		b, ans, err := h.evaluate(t, t.next)
-		if err == nil {
-			t.next = ans.Next
-		}
-		t.evaluating.Unlock()
+		h.countTick(last)
+		err := h.update(t)
 		switch {
 		case errors.Is(err, context.Canceled):
 			return
-		case err != nil:
-			if !failed {
-				h.o.Logger.Warn("a live question failed", "query", string(t.query), "error", err)
-				for _, s := range t.viewers() {
-					s.c.problem(s.id, h.o.Problem(err))
-				}
-			}
-			failed = true
-			continue
-		}
-		failed = false
-		var behind []*sub
-		for _, s := range t.viewers() {
-			if s.c.behind(s) {
-				behind = append(behind, s)
-			} else {
-				s.c.frame(s, "update", b, ans.DataMS)
+		case err != nil && !failed:
+			h.o.Logger.Warn("a live question failed", "query", string(t.query), "error", err)
+			for _, s := range t.viewers() {
+				s.c.problem(s.id, h.o.Problem(err))
 			}
 		}
-		h.catchUp(t, behind)
+		failed = err != nil
 	}
+}
+
+func (h *Hub) news() chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fresh
+}
+
+func (h *Hub) alive(t *topic) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.topics[t.key] == t
+}
+
+// countTick counts rounds: the questions that are due together are one.
+func (h *Hub) countTick(now time.Time) {
+	before := h.lastRound.Load()
+	if now.UnixNano()-before >= int64(h.o.MinTick)/2 && h.lastRound.CompareAndSwap(before, now.UnixNano()) {
+		h.ticks.Add(1)
+	}
+}
+
+// update evaluates what may have changed and hands it out; where there is no first answer yet, that.
+func (h *Hub) update(t *topic) error {
+	t.evaluating.Lock()
+	if t.full == nil {
+		t.evaluating.Unlock()
+		data, at, err := h.snapshot(t)
+		if err == nil {
+			for _, s := range t.viewers() {
+				s.c.frame(s, "snapshot", data, at)
+			}
+		}
+		return err
+	}
+	since := t.next
+	if time.Since(t.whole) >= wholeEvery {
+		since = time.Time{}
+	}
+	b, ans, err := h.evaluate(t, since)
+	if err == nil {
+		t.next = ans.Next
+	}
+	t.evaluating.Unlock()
+	if err != nil {
+		return err
+	}
+	var behind []*sub
+	for _, s := range t.viewers() {
+		if s.c.behind(s) {
+			behind = append(behind, s)
+		} else {
+			s.c.frame(s, "update", b, ans.DataMS)
+		}
+	}
+	h.catchUp(t, behind)
+	return nil
 }
 
 // catchUp sends everything again to viewers who have missed updates.
@@ -328,12 +372,13 @@ func (h *Hub) catchUp(t *topic, behind []*sub) {
 	}
 }
 
-// wait returns true when the next evaluation is due: after a tick, or MinTick after the last when data came.
-func (h *Hub) wait(last time.Time) bool {
-	h.mu.Lock()
-	fresh := h.fresh
-	h.mu.Unlock()
-	timer := time.NewTimer(time.Until(last.Add(h.o.Tick)))
+// wait returns true when the next evaluation is due: after a tick, or MinTick after the last when data came; later
+// for a question that takes long to answer.
+func (h *Hub) wait(last time.Time, t *topic, fresh <-chan struct{}) bool {
+	t.evaluating.Lock()
+	cost := share * t.took
+	t.evaluating.Unlock()
+	timer := time.NewTimer(time.Until(last.Add(max(h.o.Tick, cost))))
 	defer timer.Stop()
 	select {
 	case <-h.ctx.Done():
@@ -342,7 +387,7 @@ func (h *Hub) wait(last time.Time) bool {
 		return true
 	case <-fresh:
 	}
-	early := time.NewTimer(time.Until(last.Add(h.o.MinTick)))
+	early := time.NewTimer(time.Until(last.Add(max(h.o.MinTick, cost))))
 	defer early.Stop()
 	select {
 	case <-h.ctx.Done():
