@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidemarkhq/tidemark/anomaly/backtest"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/store"
 	"github.com/tidemarkhq/tidemark/store/engine"
@@ -75,7 +76,54 @@ func sqlCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
+	if *t.dsn == "" {
+		t.flush(ctx)
+	}
 	return store.Select(ctx, dsn, statement, *format, stdout)
+}
+
+// flush has the running product commit what it has acknowledged, so that the statement sees it. A product that does
+// not answer is no reason not to ask the store.
+func (t target) flush(ctx context.Context) {
+	r, err := engine.FindRunning(*t.dataDir)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+reachable(r.HTTP)+"/api/v1/ingest/flush", nil)
+	if err != nil {
+		return
+	}
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+	}
+}
+
+// backtestCommand runs detection over a series in a file, as if each row had just arrived.
+func backtestCommand(args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 || args[0] != "series" {
+		return errors.New("what is to be tested? tidemark backtest series [--kind auto|latency|count|ratio|gauge] FILE|-")
+	}
+	fs := flag.NewFlagSet("tidemark backtest series", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	kind := fs.String("kind", "auto", "auto, latency, count, ratio or gauge")
+	if err := fs.Parse(args[1:]); err != nil {
+		return err
+	}
+	if fs.NArg() != 1 {
+		return errors.New("name one CSV file, or - for standard input")
+	}
+	in := io.Reader(os.Stdin)
+	if name := fs.Arg(0); name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("read the series: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	return backtest.Series(in, stdout, *kind)
 }
 
 // healthCommand asks a product on this machine whether it is ready, for container health checks.

@@ -27,6 +27,7 @@ const usage = `Tidemark: what your system does now, what is normal for it, and w
   tidemark ingest | query         one role, against --clickhouse-dsn
   tidemark sql [--format F] "…"   a read-only query on the running store; rows on stdout
   tidemark clickhouse-dsn         the running store's address with credentials
+  tidemark backtest series [--kind K] FILE|-   what detection says about a series in a CSV file
   tidemark healthcheck            exit 0 when the running product can store and answer
   tidemark version
   tidemark help
@@ -68,6 +69,8 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return serve(ctx, config.Query, args, stdout, stderr)
 	case "sql":
 		return sqlCommand(ctx, args, stdout, stderr)
+	case "backtest":
+		return backtestCommand(args, stdout, stderr)
 	case "clickhouse-dsn":
 		return dsnCommand(args, stdout, stderr)
 	case "healthcheck":

@@ -155,9 +155,8 @@ func (p *product) startIngest(ctx context.Context) error {
 	if !p.config.Role.Writes() {
 		return nil
 	}
-	o := ingest.DefaultOptions()
-	o.DSN, o.SpoolDir = p.dsn, filepath.Join(p.dir.Path, "spool")
-	o.Limits, o.Registerer, o.Logger = p.config.Limits, p.metrics, p.log
+	o := p.config.Ingest
+	o.DSN, o.SpoolDir, o.Registerer, o.Logger = p.dsn, filepath.Join(p.dir.Path, "spool"), p.metrics, p.log
 	if p.hub != nil {
 		o.Tap = p.hub.Notify
 	}
@@ -170,7 +169,7 @@ func (p *product) startIngest(ctx context.Context) error {
 
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
-	ro.AllowedOrigins = p.config.Origins()
+	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.Origins(), p.config.MaxRequestBytes, p.config.MaxRequests
 	p.otlp, err = otlp.Serve(in.Submit, ro)
 	if err != nil {
 		return err

@@ -58,7 +58,9 @@ type Config struct {
 	AllowOrigins  string
 	StopTimeout   time.Duration
 
-	Limits ingest.Limits
+	MaxRequestBytes int
+	MaxRequests     int
+	Ingest          ingest.Options // Limits included; what it stands on is filled in at start
 }
 
 // Parse reads args (without the program's name), the environment and the file. It returns flag.ErrHelp after
@@ -73,12 +75,18 @@ func Parse(role Role, args []string, usage io.Writer) (Config, error) {
 		ff.WithConfigFileParser(ffyaml.Parse))
 	switch {
 	case errors.Is(err, ff.ErrHelp), errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(usage, "Flags:\n\n")
+		fs.PrintDefaults()
 		return c, flag.ErrHelp
 	case errors.Is(err, os.ErrNotExist):
 		return c, fmt.Errorf("the configuration file cannot be read (%w): correct --config", err)
 	case err != nil:
 		return c, fmt.Errorf("%s: see tidemark help", strings.TrimPrefix(err.Error(), "parse args: "))
-	case fs.NArg() > 0:
+	}
+	if err := fs.Parse(args); err != nil { // once more, for what is left over
+		return c, err
+	}
+	if fs.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q: see tidemark help", fs.Arg(0))
 	}
 	return c, c.validate()
@@ -113,7 +121,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.AllowOpen, "allow-open", false, "listen on addresses other than loopback although nobody has to log in")
 	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
-	limitFlags(fs, &c.Limits)
+	c.ingestFlags(fs)
 	return fs
 }
 
@@ -141,7 +149,7 @@ func (c *Config) validate() error {
 	if !oneOf(c.LogFormat, "text", "json") {
 		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
 	}
-	return checkLimits(&c.Limits)
+	return checkLimits(&c.Ingest.Limits)
 }
 
 // checkAddr refuses addresses that cannot be parsed, and those that others can reach unless that is asked for:

@@ -5,11 +5,32 @@ import (
 	"fmt"
 
 	"github.com/tidemarkhq/tidemark/ingest"
+	"github.com/tidemarkhq/tidemark/ingest/otlp"
 )
+
+// ingestFlags registers how requests are taken in and made durable.
+func (c *Config) ingestFlags(fs *flag.FlagSet) {
+	receiver := otlp.DefaultOptions()
+	fs.IntVar(&c.MaxRequestBytes, "max-request-bytes", receiver.MaxBody, "bytes one OTLP request may have, compressed or not; larger ones are refused for good")
+	fs.IntVar(&c.MaxRequests, "max-requests", receiver.MaxRequests, "OTLP requests under way at once; more are refused for now")
+	o := &c.Ingest
+	*o = ingest.DefaultOptions()
+	fs.BoolVar(&o.AckAfterCommit, "ack-after-commit", o.AckAfterCommit, "acknowledge only when ClickHouse has committed, not already when the request is safe in the spool")
+	fs.DurationVar(&o.FlushInterval, "flush-interval", o.FlushInterval, "how long a batch stays open while little arrives")
+	fs.DurationVar(&o.FlushIntervalBusy, "flush-interval-busy", o.FlushIntervalBusy, "how long a batch stays open while much arrives")
+	fs.IntVar(&o.FlushRows, "flush-rows", o.FlushRows, "items one batch holds at most")
+	fs.Int64Var(&o.SpoolBytes, "spool-bytes", o.SpoolBytes, "bytes the spool may hold while ClickHouse is away before requests are refused")
+	fs.DurationVar(&o.SpoolAfter, "spool-after", o.SpoolAfter, "how long inserts may fail before batches are left to the spool")
+	fs.DurationVar(&o.InsertTimeout, "insert-timeout", o.InsertTimeout, "bound of one INSERT")
+	fs.Int64Var(&o.InFlightBytes, "in-flight-bytes", o.InFlightBytes, "bytes of requests being taken in before further ones are refused for now")
+	fs.DurationVar(&o.DuplicateWindow, "duplicate-window", o.DuplicateWindow, "how long a byte-identical request counts as the same one sent again; 0 never")
+	fs.IntVar(&o.DuplicateRequests, "duplicate-requests", o.DuplicateRequests, "requests remembered to tell repetitions")
+	fs.DurationVar(&o.EdgesInterval, "edges-interval", o.EdgesInterval, "how often who calls whom is computed for young minutes; 0 never")
+	limitFlags(fs, &o.Limits)
+}
 
 // limitFlags registers what one request and one item may hold.
 func limitFlags(fs *flag.FlagSet, l *ingest.Limits) {
-	*l = ingest.DefaultLimits()
 	fs.DurationVar(&l.Oldest, "limit-oldest", l.Oldest, "how far in the past an item may lie before it is rejected; 0 accepts any age")
 	fs.DurationVar(&l.Ahead, "limit-ahead", l.Ahead, "how far in the future an item may lie before it is rejected")
 	for _, f := range []struct {
