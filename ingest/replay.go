@@ -30,10 +30,8 @@ func newReplayer(in *Ingest, left []string) *replayer {
 	r := &replayer{in: in, wake: make(chan struct{}, 1), pending: left}
 	cutoff := time.Now().Add(-in.opts.DuplicateWindow).UnixNano()
 	for _, name := range left {
-		in.spool.Heads(name, func(rec spool.Record, n int) {
-			if rec.Received > cutoff {
-				in.seen.remember(requestKey{rec.Hash, uint32(n), Signal(rec.Signal)})
-			}
+		in.spool.Heads(name, cutoff, func(rec spool.Record, n int) {
+			in.seen.remember(requestKey{rec.Hash, uint32(n), Signal(rec.Signal)})
 		})
 	}
 	if len(left) > 0 {

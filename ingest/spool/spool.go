@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -235,20 +236,36 @@ func (d *Dir) Read(name string, each func(Record) error) error {
 	}
 }
 
-// Heads calls each for the records of a file without reading their bodies, as far as the file is sound.
-func (d *Dir) Heads(name string, each func(Record, int)) {
+// Heads calls each for the records of a file received after since (Unix nanoseconds), without their bodies, as far as
+// the file is sound. A record whose body a crash tore off was never acknowledged: it must not be taken for stored when
+// its client sends it again, so bodies are checked too.
+func (d *Dir) Heads(name string, since int64, each func(Record, int)) {
 	f, err := os.Open(d.file(name))
 	if err != nil {
 		return
 	}
 	defer f.Close()
 	var head [headerSize]byte
+	var body []byte
+	if _, err := f.ReadAt(head[:len(magic)], 0); err != nil || string(head[:len(magic)]) != magic {
+		return
+	}
 	for off := int64(len(magic)); ; {
 		if _, err := f.ReadAt(head[:], off); err != nil || xxhash.Sum64(head[:24]) != binary.LittleEndian.Uint64(head[24:]) {
 			return
 		}
 		n := binary.LittleEndian.Uint32(head[:])
-		each(Record{Signal: head[4], Received: int64(binary.LittleEndian.Uint64(head[8:])), Hash: binary.LittleEndian.Uint64(head[16:])}, int(n))
+		rec := Record{Signal: head[4], Received: int64(binary.LittleEndian.Uint64(head[8:])), Hash: binary.LittleEndian.Uint64(head[16:])}
+		if rec.Received > since {
+			if n > maxBody {
+				return
+			}
+			body = slices.Grow(body[:0], int(n))[:n]
+			if _, err := f.ReadAt(body, off+headerSize); err != nil || xxhash.Sum64(body) != rec.Hash {
+				return
+			}
+			each(rec, int(n))
+		}
 		off += headerSize + int64(n)
 	}
 }

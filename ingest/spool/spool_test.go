@@ -121,7 +121,11 @@ func TestDamage(t *testing.T) {
 		if _, clean := ends[len(content)]; (err == nil) != (clean && at == len(content)) || err != nil && !errors.Is(err, ErrDamaged) {
 			t.Fatalf("%s: error %v", what, err)
 		}
-		d.Heads("x", func(Record, int) {})
+		heads := 0
+		d.Heads("x", -1, func(Record, int) { heads++ })
+		if heads != sound {
+			t.Fatalf("%s: %d heads, want the %d of sound records", what, heads, sound)
+		}
 	}
 	for at := range len(whole) {
 		try(fmt.Sprintf("cut at %d", at), whole[:at], at)
