@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -73,8 +74,27 @@ func (in *Ingest) closeOpen(l *lane) {
 	l.timer.Stop()
 	l.open = nil
 	in.busy.Store(b.rows >= busyRows)
-	in.queue <- b
+	select {
+	case in.queue <- b:
+		return
+	default:
+	}
+	stuck := time.NewTimer(flushersStuck)
+	defer stuck.Stop()
+	select {
+	case in.queue <- b:
+	case <-stuck.C:
+		in.leaveToSpool(b, errStuck)
+		in.inFlight.Add(-b.bytes)
+		in.batches.put(b)
+	}
 }
+
+// flushersStuck is how long a full queue may not move before batches pass the flushers by and are left to the spool:
+// ClickHouse then neither stores nor refuses.
+const flushersStuck = 10 * time.Second
+
+var errStuck = errors.New("ClickHouse does not answer")
 
 // flusher commits batches until the queue is closed.
 func (in *Ingest) flusher() {
@@ -112,7 +132,7 @@ func (in *Ingest) settle(w *writer, b *batch) {
 	in.leaveToSpool(b, err)
 }
 
-var errAway = fmt.Errorf("ClickHouse is away")
+var errAway = errors.New("ClickHouse is away")
 
 // try commits a batch, repeating failed inserts until SpoolAfter has passed since the first failure.
 func (in *Ingest) try(w *writer, b *batch) error {

@@ -159,8 +159,12 @@ func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Resul
 		in.inFlight.Add(-int64(len(body)))
 		return in.repeated(ctx, signal, entry)
 	}
-	res, err := in.accept(ctx, signal, body, hash, begun)
-	in.seen.end(entry, res, err)
+	res, wait, err := in.accept(signal, body, hash, begun)
+	if err == nil && wait != nil {
+		err = in.await(ctx, wait, entry, res)
+	} else {
+		in.seen.end(entry, res, err)
+	}
 	var overload *OverloadError
 	if errors.As(err, &overload) {
 		in.refuse(signal, overload)
@@ -189,14 +193,27 @@ func (in *Ingest) refuse(signal Signal, e *OverloadError) error {
 	return e
 }
 
-// accept puts a request into a batch and waits until it is safe. The bytes in flight are released with the batch.
-func (in *Ingest) accept(ctx context.Context, signal Signal, body []byte, hash uint64, now time.Time) (Result, error) {
+// await waits for the batch of a request. If the client goes away meanwhile, the request is still under way: only when
+// its fate is known may a repetition of it be taken for a new one.
+func (in *Ingest) await(ctx context.Context, wait func(context.Context) error, entry *requestEntry, res Result) error {
+	err := wait(ctx)
+	if ctx.Err() == nil || err == nil {
+		in.seen.end(entry, res, err)
+		return err
+	}
+	go func() { in.seen.end(entry, res, wait(context.Background())) }()
+	return err
+}
+
+// accept puts a request into a batch. If the request is not safe yet, wait says when it is. The bytes in flight are
+// released with the batch.
+func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time) (res Result, wait func(context.Context) error, err error) {
 	l := in.lane()
 	b, err := in.openBatch(l)
 	if err != nil {
 		l.mu.Unlock()
 		in.inFlight.Add(-int64(len(body)))
-		return Result{}, err
+		return Result{}, nil, err
 	}
 	d := l.decoder
 	d.begin(now.UnixNano())
@@ -205,15 +222,15 @@ func (in *Ingest) accept(ctx context.Context, signal Signal, body []byte, hash u
 		in.stats.count(signal, malformedRequest, 1, err.Error())
 		l.mu.Unlock()
 		in.inFlight.Add(-int64(len(body)))
-		return Result{}, &MalformedError{err}
+		return Result{}, nil, &MalformedError{err}
 	}
-	res := Result{Accepted: d.tally.accepted, Rejected: d.tally.rejected, Message: d.tally.message(d.limits)}
+	res = Result{Accepted: d.tally.accepted, Rejected: d.tally.rejected, Message: d.tally.message(d.limits)}
 	in.stats.decoded(signal, &d.tally, len(body))
 	if b.rows == before { // nothing to store
 		b.bytes -= int64(len(body))
 		l.mu.Unlock()
 		in.inFlight.Add(-int64(len(body)))
-		return res, nil
+		return res, nil, nil
 	}
 	upTo := in.journal(b, spool.Record{Signal: uint8(signal), Received: now.UnixNano(), Hash: hash, Body: body})
 	fate := b.fate
@@ -222,9 +239,9 @@ func (in *Ingest) accept(ctx context.Context, signal Signal, body []byte, hash u
 	}
 	l.mu.Unlock()
 	if upTo > 0 && !in.opts.AckAfterCommit && fate.file.Sync(upTo) == nil {
-		return res, nil
+		return res, nil, nil
 	}
-	return res, fate.await(ctx, upTo)
+	return res, func(ctx context.Context) error { return fate.await(ctx, upTo) }, nil
 }
 
 // lane picks and locks a lane: the first that is free, so that few batches are open while little arrives.

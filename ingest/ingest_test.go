@@ -422,3 +422,20 @@ func TestOverloadIsRefusedRetryably(t *testing.T) {
 	in.inFlight.Add(-1 << 20)
 	submit(t, in, Traces, spansOf(0, 1))
 }
+
+// A client that waits for the commit gives up and sends the request again: it is stored once.
+func TestClientGivesUpAndRepeats(t *testing.T) {
+	conn, dsn := storetest.DB(t)
+	o := testOptions(t, dsn)
+	o.AckAfterCommit, o.FlushInterval = true, 300*time.Millisecond
+	in := start(t, o)
+	body := spansOf(0, 10)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := in.Submit(ctx, Traces, body); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want the client's deadline", err)
+	}
+	submit(t, in, Traces, body)
+	submit(t, in, Traces, body)
+	exactlyOnce(t, conn, 10)
+}

@@ -28,6 +28,9 @@ type resource struct {
 	firstStored, lastStored atomic.Int64
 }
 
+// maxIdentity is the length at which the names that rollups are kept by are cut.
+const maxIdentity = 256
+
 // unknownService stands for a resource without service.name, as the OpenTelemetry SDKs say it.
 const unknownService = "unknown_service"
 
@@ -61,6 +64,9 @@ func newResource(attrs []keyValue) *resource {
 		if pid := get("process.pid"); pid != "" && r.instance != "" {
 			r.instance += ":" + pid
 		}
+	}
+	for _, s := range []*string{&r.service, &r.env, &r.version, &r.instance} {
+		*s = string(cut([]byte(*s), maxIdentity))
 	}
 	r.fingerprint = fingerprint(r.service, attrs)
 	return r
