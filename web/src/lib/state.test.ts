@@ -16,7 +16,11 @@ test("errors", () => {
   expect(stateOf(red(1000, 82, 100), red(1000, 3, 100)).tone).toBe("bad");
   expect(stateOf(red(1000, 20, 100), red(1000, 1, 100)).tone).toBe("warn");
 });
-test("errors without a before", () => expect(words(red(1000, 120, 100), null)).toBe("12 % errors"));
+test("errors without a before", () => {
+  expect(words(red(1000, 120, 100), null)).toBe("12 % errors");
+  expect(stateOf(red(1000, 30, 100), null).tone).toBe("warn");
+  expect(words(red(1000, 10, 100), null)).toBe("");
+});
 test("silence after traffic", () => expect(words(red(0, 0, 0), red(1000, 0, 1))).toBe("No requests any more"));
 test("far fewer requests", () => expect(words(red(200, 0, 100), red(1000, 0, 100))).toBe("5× fewer requests than before"));
 test("bad sorts before warn before silence", () => expect((["ok", "bad", "warn"] as const).map((tone) => severity({ tone, words: "" }))).toEqual([0, 2, 1]));

@@ -30,7 +30,7 @@ export function stateOf(now: Red, before: Red | null): State {
 
 function errorState(now: Red, before: Red | null): State | null {
   const was = before && before.calls >= MIN_CALLS ? before.error_ratio : null;
-  if (was === null) return now.error_ratio >= 0.05 ? { tone: "bad", words: `${format(now.error_ratio, "ratio")} errors` } : null;
+  if (was === null) return now.error_ratio >= 0.02 ? { tone: now.error_ratio >= 0.05 ? "bad" : "warn", words: `${format(now.error_ratio, "ratio")} errors` } : null;
   if (now.error_ratio < 0.01 || now.error_ratio < was * 2 || now.errors < 5) {
     return now.error_ratio >= 0.25 ? { tone: "bad", words: `${format(now.error_ratio, "ratio")} errors, as before` } : null;
   }
