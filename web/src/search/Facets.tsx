@@ -88,7 +88,7 @@ function Value({ facet, value, count, share, q, onChange }: { facet: string; val
     <li className={css.value} data-state={state}>
       <button type="button" className={css.pick} aria-pressed={state === "in"} onClick={click} onKeyDown={keys} title={`${facet}: ${value}`}>
         <span className={css.bar} style={{ width: `${share * 100}%` }} aria-hidden />
-        {facet === "service" && <ServiceDot name={value} size={7} />}
+        {facet === "service" && <span className={css.dot}><ServiceDot name={value} size={7} /></span>}
         <span className={css.text}>{value === "" ? "(empty)" : value}</span>
         <span className={css.count}>{format(count)}</span>
       </button>

@@ -204,7 +204,7 @@ function lineKeys(a: KeyActions) {
 
 function List({ id, list, active, prefix, onChoose }: { id: string; list: readonly Suggestion[]; active: number; prefix: string; onChoose: (s: Suggestion) => void }) {
   const ref = useRef<HTMLUListElement>(null);
-  useEffect(() => ref.current?.children[active]?.scrollIntoView({ block: "nearest" }), [active]);
+  useEffect(() => void ref.current?.children[active]?.scrollIntoView({ block: "nearest" }), [active]);
   return (
     <ul ref={ref} id={id} role="listbox" aria-label="Suggestions" className={css.list}>
       {list.map((s, i) => (

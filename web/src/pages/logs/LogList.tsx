@@ -53,7 +53,7 @@ export function LogListView(p: Props) {
 
 function Head({ list, columns, onColumns }: { list: LogList; columns: readonly string[]; onColumns: Props["onColumns"] }) {
   return (
-    <div className={css.head} style={{ "--cols": columns.length } as never}>
+    <div className={css.head}>
       <span className={css.headCount}>
         {integer(list.records.length)}
         {list.query.hasNextPage ? "+" : ""} records{list.tails && <span className={css.tail}>tailing</span>}

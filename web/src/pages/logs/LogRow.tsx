@@ -38,7 +38,7 @@ export const LogRow = memo(function LogRow(p: Props) {
   };
   return (
     <div className={css.record} data-level={l} data-open={open || undefined}>
-      <div className={css.row} data-wrap={p.wrap || undefined} style={{ "--cols": p.columns.length } as never} onClick={click}>
+      <div className={css.row} data-wrap={p.wrap || undefined} style={{ "--tracks": tracks(p.columns.length) } as never} onClick={click}>
         <button type="button" className={css.toggle} aria-expanded={open} aria-label={`${l} ${r.body.slice(0, 80)}`} onClick={toggle} onKeyDown={move}>
           {open ? <ChevronDown size={13} /> : <ChevronRight size={13} />}
         </button>
@@ -60,6 +60,9 @@ export const LogRow = memo(function LogRow(p: Props) {
     </div>
   );
 });
+
+/** Toggle, time, severity, service, one track a column, and the body. */
+const tracks = (columns: number) => `16px 158px 46px 120px ${"minmax(70px, 130px) ".repeat(columns)}minmax(0, 1fr)`;
 
 const firstLine = (s: string) => s.split("\n", 1)[0]!.slice(0, 1000);
 

@@ -69,7 +69,7 @@ function List({ metrics, shown, onToggle }: { metrics: readonly MetricInfo[]; sh
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: metrics.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8 });
   const active = useMemo(() => new Set(shown.map((s) => s.name)), [shown]);
-  useEffect(() => scroller.current?.scrollTo({ top: 0 }), [metrics.length]);
+  useEffect(() => void scroller.current?.scrollTo({ top: 0 }), [metrics.length]);
   return (
     <div ref={scroller} className={css.scroller}>
       <ul style={{ height: virtual.getTotalSize(), position: "relative" }}>

@@ -138,7 +138,7 @@ function Plot({ spec }: { spec: ChartSpec }) {
   const live = useLive<MetricChartAnswer>({ kind: "metric", name: spec.name, agg: spec.agg, by, filter }, { from: scope.range.from, enabled: scope.live });
   const q = useQuery({ ...scoped<MetricChartAnswer>("/metrics/chart", scope, { name: spec.name, agg: spec.agg, by, filter, limit: MAX_SERIES, env: undefined }), refetchInterval: useFallback(scope.live, live) });
   const data = newest(live.data, q.isPlaceholderData ? undefined : q.data) ?? q.data;
-  const series = useMemo(() => data?.series.map((s, i) => line(s, spec, i, data.series.length)) ?? [], [data, spec]);
+  const series = useMemo(() => data?.series.map((s, i) => line(s, spec, i, byName(data, spec), data.series.length)) ?? [], [data, spec]);
   if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} still="The other charts are asked for separately." /> : <Skeleton height={HEIGHT + 30} />;
   if (data.series.length === 0) return <Empty title="No points in this range">{spec.filter.length ? "No series has these labels." : "Nothing was received for it in this range; choose a wider one."}</Empty>;
   return (
@@ -153,8 +153,14 @@ function about(data: MetricChartAnswer, spec: ChartSpec): string {
   return `${data.agg}${spec.by.length ? ` by ${spec.by.join(", ")}` : ""}`;
 }
 
-function line(s: MetricChartAnswer["series"][number], spec: ChartSpec, i: number, n: number) {
+/** Services keep their lasting colours as long as these tell the lines apart. */
+function byName(data: MetricChartAnswer, spec: ChartSpec): boolean {
+  if (spec.by.length !== 1 || spec.by[0] !== "service") return false;
+  return new Set(data.series.map((s) => colorOf(s.labels.service ?? ""))).size === data.series.length;
+}
+
+function line(s: MetricChartAnswer["series"][number], spec: ChartSpec, i: number, lasting: boolean, n: number) {
   const label = spec.by.length ? spec.by.map((k) => s.labels[k] || "(none)").join(" · ") : Object.values(s.labels).join(" · ") || spec.name;
-  const color = spec.by.length === 1 && spec.by[0] === "service" && n <= 8 ? colorOf(label) : colorAt(i);
+  const color = lasting ? colorOf(label) : colorAt(i);
   return { key: `${label} ${i}`, label, values: s.values, color, fill: n === 1 };
 }

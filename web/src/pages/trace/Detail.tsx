@@ -163,9 +163,9 @@ function Related({ span, waterfall: w, position, onSpan }: { span: Span; waterfa
 function useWidth(): [number, (px: number) => void] {
   const [width, set] = useState(() => {
     try {
-      return Number(localStorage.getItem(WIDTH_KEY)) || 400;
+      return Number(localStorage.getItem(WIDTH_KEY)) || 440;
     } catch {
-      return 400;
+      return 440;
     }
   });
   return [

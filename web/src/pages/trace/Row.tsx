@@ -97,7 +97,7 @@ function Bar(p: Props & { color: string; failed: boolean }) {
     <div className={css.plot}>
       {inside && (
         <>
-          <span className={css.bar} data-failed={p.failed || undefined} style={{ left: `${left}%`, width: `${right - left}%`, "--c": p.color } as never}>
+          <span className={css.bar} data-failed={p.failed || undefined} data-tiny={px <= 3 || undefined} style={{ left: `${left}%`, width: `${right - left}%`, "--c": p.color } as never}>
             {px > 3 && <SelfTime waterfall={w} position={position} left={left} right={right} at={at} plot={p.plot} />}
           </span>
           {p.critical?.map((s) => (

@@ -61,7 +61,7 @@ export function Waterfall({ ref, trace, waterfall: w, view, actions, logs }: Pro
     },
   }), [reveal]);
   useEffect(reveal, [reveal, rows]);
-  useEffect(() => scroller.current?.focus({ preventScroll: true }), []);
+  useEffect(() => void scroller.current?.focus({ preventScroll: true }), []);
 
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;

@@ -56,7 +56,7 @@ export default function TracesPage() {
         <div className={css.main}>
           {heat.data ? (
             <div className={css.heat} data-stale={heat.isPlaceholderData || undefined}>
-              <Heatmap title="Latency" data={heat.data} height={180} selection={selection} onSelect={select} note={heat.data.sampled ? "sampled · drag a rectangle to ask why" : "drag a rectangle to ask why"} />
+              <Heatmap bare title="Latency" data={heat.data} height={180} selection={selection} onSelect={select} note={heat.data.sampled ? "sampled · drag a rectangle to ask why" : "drag a rectangle to ask why"} />
               <ErrorStrip data={heat.data} onZoom={actions.zoomTo} />
             </div>
           ) : heat.error ? (

@@ -40,7 +40,7 @@ export function TraceList({ list, text, slowest, selected, onWiden, onQuery }: P
           ) : (
             <>
               <Head count={hits.length} more={list.hasNextPage} what={slowest ? "slowest first" : "newest first"} />
-              <Rows hits={hits} list={list} />
+              <Rows hits={hits} list={list} searched={!!text || selected} />
             </>
           )
         }
@@ -71,7 +71,7 @@ function Head({ count, more, what }: { count: number; more: boolean; what: strin
   );
 }
 
-function Rows({ hits, list }: { hits: readonly SpanHit[]; list: Props["list"] }) {
+function Rows({ hits, list, searched }: { hits: readonly SpanHit[]; list: Props["list"]; searched: boolean }) {
   const body = useRef<HTMLUListElement>(null);
   const [margin, setMargin] = useState(0);
   useLayoutEffect(() => {
@@ -93,7 +93,7 @@ function Rows({ hits, list }: { hits: readonly SpanHit[]; list: Props["list"] })
           const hit = hits[v.index]!;
           return (
             <li key={hit.trace_id} className={css.row} style={{ height: ROW, transform: `translateY(${v.start - margin}px)` }} aria-setsize={hasNextPage ? -1 : hits.length} aria-posinset={v.index + 1}>
-              <Row hit={hit} longest={longest} />
+              <Row hit={hit} longest={longest} searched={searched} />
             </li>
           );
         })}
@@ -108,9 +108,10 @@ function Rows({ hits, list }: { hits: readonly SpanHit[]; list: Props["list"] })
   );
 }
 
-const Row = memo(function Row({ hit, longest }: { hit: SpanHit; longest: number }) {
+const Row = memo(function Row({ hit, longest, searched }: { hit: SpanHit; longest: number; searched: boolean }) {
   const color = colorOf(hit.root_service || hit.service);
-  const isRoot = hit.name === hit.root_name && hit.service === hit.root_service;
+  // Without a search any span of the trace "matches": the trace then speaks for itself.
+  const isRoot = !searched || (hit.name === hit.root_name && hit.service === hit.root_service);
   return (
     <Link to="/traces/$trace" params={{ trace: hit.trace_id }} search={isRoot ? {} : { span: hit.span_id }} className={css.link} onKeyDown={arrows}>
       <span className={css.name}>
@@ -119,7 +120,7 @@ const Row = memo(function Row({ hit, longest }: { hit: SpanHit; longest: number 
           <span className={css.op}>{hit.root_name || "(root not yet arrived)"}</span>
           <span className={css.service}>{hit.root_service}</span>
         </span>
-        <span className={css.match}>{isRoot ? <Telling hit={hit} /> : <Matched hit={hit} />}</span>
+        <span className={css.match}>{!searched && hit.status !== "error" ? <span className="mono">{hit.trace_id}</span> : isRoot ? <Telling hit={hit} /> : <Matched hit={hit} />}</span>
       </span>
       <span className={css.duration}>
         <span className={css.track} aria-hidden>
