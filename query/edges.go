@@ -50,7 +50,9 @@ func (db *DB) edges(ctx context.Context, w Window, env, service string) (r Range
 	r.Resolution = "1m"
 	r.FromMS = time.UnixMilli(r.FromMS).Truncate(time.Minute).UnixMilli()
 	a := args{}
-	cond := within(r, a)
+	// A minute is computed several times while spans arrive; its newest computation counts, with exactly its rows.
+	minutes := within(r, a)
+	cond := minutes
 	if env != "" {
 		cond += " AND env = {env:String}"
 		a["env"] = env
@@ -61,10 +63,10 @@ func (db *DB) edges(ctx context.Context, w Window, env, service string) (r Range
 	}
 	var sums []uint64
 	err = db.each(ctx, fmt.Sprintf(`
-SELECT client, target, toString(target_kind), any(target_system), sum(calls) AS n, sum(errors), sum(duration_sum),
+SELECT client, target, if(target_kind = 'external' AND target IN (SELECT service FROM resources), 'service', toString(target_kind)) AS kind, any(target_system), sum(calls) AS n, sum(errors), sum(duration_sum),
        mapKeys(sumMap(duration_hist) AS h), mapValues(h), max(sample_rate), toInt64(toUnixTimestamp(max(ts)))
-FROM edges FINAL WHERE calls > 0 AND %s
-GROUP BY client, target, target_kind ORDER BY n DESC LIMIT 5000`, cond), a, func(rows driver.Rows) error {
+FROM edges WHERE (ts, computed) IN (SELECT ts, max(computed) FROM edges WHERE %s GROUP BY ts) AND %s
+GROUP BY client, target, kind ORDER BY n DESC LIMIT 5000`, minutes, cond), a, func(rows driver.Rows) error {
 		var e EdgeRow
 		var c cell
 		var sum uint64
@@ -164,9 +166,7 @@ func (db *DB) Map(ctx context.Context, w Window, env, focus string, depth int) (
 
 func cellOf(t *total) cell {
 	c := cell{calls: t.calls, errors: t.errors, max: t.max}
-	for b, n := range t.hist {
-		c.buckets, c.counts = append(c.buckets, b), append(c.counts, n)
-	}
+	c.buckets, c.counts = t.buckets()
 	return c
 }
 
