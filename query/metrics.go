@@ -219,8 +219,9 @@ func (db *DB) samples(ctx context.Context, m MetricInfo, q MetricQuestion, serie
 		}
 	} else if q.Agg == "rate" {
 		a["back"] = int64(600_000)
-		from = `(SELECT series, ts, value - lagInFrame(value, 1, value) OVER w AS d, if(d < 0, value, d) AS value,
-        row_number() OVER w AS n FROM metric_samples WHERE ` + metricBounds + ` WINDOW w AS (PARTITION BY series ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW))
+		from = `(SELECT series, ts, n, if(point < before, point, point - before) AS value
+      FROM (SELECT series, ts, value AS point, lagInFrame(point) OVER w AS before, row_number() OVER w AS n FROM metric_samples WHERE ` + metricBounds + `
+            AND series IN (SELECT fingerprint FROM chosen) WINDOW w AS (PARTITION BY series ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)))
 WHERE n > 1 AND ts >= fromUnixTimestamp64Milli({from:Int64})`
 		perSeries = "sum(value) * 1000 / {step:Int64}"
 	}

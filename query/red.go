@@ -213,19 +213,33 @@ func ratioOf(part, whole uint64) float64 {
 // total merges cells.
 type total struct {
 	calls, errors, max uint64
-	hist               map[int16]uint64
+	hist               []uint64 // by bucket; as long as the greatest bucket needs
 }
 
 func (t *total) add(c cell) {
 	t.calls += c.calls
 	t.errors += c.errors
 	t.max = max(t.max, c.max)
-	if t.hist == nil {
-		t.hist = make(map[int16]uint64, len(c.buckets))
+	if n := len(c.buckets); n > 0 { // ascending
+		if need := int(c.buckets[n-1]) + 1; need > len(t.hist) {
+			t.hist = append(t.hist, make([]uint64, need-len(t.hist))...)
+		}
 	}
 	for i, b := range c.buckets {
-		t.hist[b] += c.counts[i]
+		if b >= 0 {
+			t.hist[b] += c.counts[i]
+		}
 	}
+}
+
+// buckets are the histogram's buckets that hold anything, ascending, and their counts.
+func (t *total) buckets() (buckets []int16, counts []uint64) {
+	for b, n := range t.hist {
+		if n > 0 {
+			buckets, counts = append(buckets, int16(b)), append(counts, n)
+		}
+	}
+	return buckets, counts
 }
 
 func (t *total) red(seconds float64) Red {
@@ -233,15 +247,7 @@ func (t *total) red(seconds float64) Red {
 	if t.calls == 0 {
 		return r
 	}
-	buckets := make([]int16, 0, len(t.hist))
-	for b := range t.hist {
-		buckets = append(buckets, b)
-	}
-	sort.Slice(buckets, func(i, j int) bool { return buckets[i] < buckets[j] })
-	counts := make([]uint64, len(buckets))
-	for i, b := range buckets {
-		counts[i] = t.hist[b]
-	}
+	buckets, counts := t.buckets()
 	q := quantiles(buckets, counts, .5, .95, .99)
 	r.P50, r.P95, r.P99 = q[0], q[1], q[2]
 	r.Max = finite(float64(t.max))

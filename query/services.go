@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -40,7 +41,11 @@ const sparkPoints = 40
 
 // Services lists services with their numbers, the busiest first. env limits them to an environment.
 func (db *DB) Services(ctx context.Context, w Window, env string) (*ServicesAnswer, error) {
+	// Of many services the rollup of a minute costs a sixth of that of 10 s, and shows the same at this size.
 	r := db.lay(w, 0, sparkPoints)
+	if r.step() < time.Minute && w.To.Sub(w.From) >= 10*time.Minute {
+		r = db.lay(w, time.Minute, 0)
+	}
 	ans := &ServicesAnswer{Range: r, Services: []ServiceRow{}}
 	index := map[string]int{}
 	totals := []*total{}
@@ -62,6 +67,11 @@ func (db *DB) Services(ctx context.Context, w Window, env string) (*ServicesAnsw
 		cond += " AND env = {env:String}"
 		a["env"] = env
 	}
+	var previous map[string]*total
+	var previousErr error
+	var beside sync.WaitGroup
+	beside.Go(func() { previous, previousErr = db.serviceTotals(ctx, r, env) })
+	defer beside.Wait()
 	err := db.each(ctx, fmt.Sprintf(`
 SELECT service, toInt64(intDiv(toUnixTimestamp(ts) - {from:Int64}, {step:Int64})) AS i,
        sum(calls), sum(errors), max(duration_max), mapKeys(sumMap(duration_hist) AS h), mapValues(h)
@@ -89,9 +99,8 @@ FROM red_%s WHERE %s GROUP BY service, i ORDER BY service, i`, r.Resolution, con
 	if err := db.describeServices(ctx, r, cond, a, index, ans.Services); err != nil {
 		return nil, err
 	}
-	previous, err := db.serviceTotals(ctx, r, env)
-	if err != nil {
-		return nil, err
+	if beside.Wait(); previousErr != nil {
+		return nil, previousErr
 	}
 	for i := range ans.Services {
 		if p, ok := previous[ans.Services[i].Service]; ok {
