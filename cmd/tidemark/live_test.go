@@ -122,7 +122,7 @@ func TestHundredViewersOneQuery(t *testing.T) {
 	for i := range viewers {
 		viewers[i] = watch(t, p, "popular")
 	}
-	evaluations, frames, began := p.metric(t, "tidemark_live_evaluations_total"), p.metric(t, "tidemark_live_frames_total"), time.Now()
+	evaluations, frames, began := p.metric(t, "tidemark_live_queries_total"), p.metric(t, "tidemark_live_frames_total"), time.Now()
 	sent += s.mustSend(t, "popular", 5)
 	var all sync.WaitGroup
 	late := make([]int, len(viewers))
@@ -135,7 +135,7 @@ func TestHundredViewersOneQuery(t *testing.T) {
 		})
 	}
 	all.Wait()
-	evaluated, received := p.metric(t, "tidemark_live_evaluations_total")-evaluations, p.metric(t, "tidemark_live_frames_total")-frames
+	evaluated, received := p.metric(t, "tidemark_live_queries_total")-evaluations, p.metric(t, "tidemark_live_frames_total")-frames
 	took := time.Since(began)
 	t.Logf("%v queries and %v frames in %v for %d viewers", evaluated, received, took.Round(time.Millisecond), len(viewers))
 	// A tick is 1 s, and no less than 500 ms when new data is announced.
