@@ -72,12 +72,12 @@ type Verdict struct {
 
 // Threshold is the surprise from which on a point of a series with this step
 // (seconds) is anomalous, for a budget of false alarms a day: ln(points a day /
-// budget), where points a minute apart count for less than points an hour
-// apart, since neighbours resemble one another and alarm together.
+// budget) and a little. Points closer than about three minutes resemble one
+// another and alarm together: a day has no more than 450 that count.
 func Threshold(stepSeconds, budget float64) float64 {
-	perDay := day / max(1, stepSeconds)
-	independent := 24 * math.Pow(max(1, perDay/24), settings.Independent)
-	return math.Log(max(1, independent/max(budget, 1e-6)))
+	const independent, margin = 450, 0.08
+	perDay := min(day/max(1, stepSeconds), independent)
+	return max(1, math.Log(perDay/max(budget, 1e-6))+margin)
 }
 
 // OnceInDays is how rarely a value this surprising comes in a series with this

@@ -37,6 +37,14 @@ type expectation struct {
 	excess   float64 // residual beyond what came at this time of late
 }
 
+// unexcused is the part of a deviation that did not come at this time of late.
+func (e expectation) unexcused() float64 {
+	if e.residual == 0 || e.residual == e.excess {
+		return 1
+	}
+	return e.excess / e.residual
+}
+
 // enter moves the baseline to the bin of t. A width that changes (the step was
 // taken for another at first) starts the season afresh.
 func (b *baseline) enter(t int64, step float64) {
@@ -60,7 +68,7 @@ func (b *baseline) bins() int { return (day + int(b.Width) - 1) / int(b.Width) }
 // expect says what b expects of x, which comes in the bin entered.
 func (b *baseline) expect(x float64) expectation {
 	e := expectation{season: float64(b.Season[b.Bin]), value: b.Level}
-	if b.ErrSeason <= b.ErrLevel {
+	if b.ErrSeason <= settings.SeasonBias*b.ErrLevel {
 		e.value = b.Base + e.season
 	}
 	e.scale = b.Noise.scale(e.value)
@@ -120,10 +128,14 @@ func (b *baseline) learn(l lesson) {
 	b.Base += alpha * seasonal
 }
 
-// learnSeason moves the bin towards what the value is beyond the day's level,
-// by at most most. The first day is taken as it is.
+// learnSeason moves the bin by what the expectation misses, at most by most. In
+// the first days there is no such expectation: then the season is what comes on
+// top of the day's level, and the first day is taken as it is.
 func (b *baseline) learnSeason(l lesson, most float64) {
-	move := l.x - b.Slow - l.e.season
+	move := l.x - b.Base - l.e.season
+	if l.days < settings.SeasonDays {
+		move = l.x - b.Slow - l.e.season
+	}
 	if l.days >= 1 {
 		move = clamp(move, -most, most)
 	}
@@ -149,15 +161,21 @@ func (b *baseline) note(residual float64) {
 }
 
 // remember moves a bin of today, two bins after it began, into Yesterday, where
-// what came on earlier days fades.
+// what came on earlier days fades. What came once excuses a third of itself;
+// what came twice is usual.
 func (b *baseline) remember(i int) {
 	if b.TodayBin[i] < 0 {
 		return
 	}
 	bin, sigma := b.TodayBin[i], b.floorSigma()
-	k := b.past(int(bin), sigma) * settings.YesterdayFade
-	if today := b.Today[i]; math.Abs(today) > math.Abs(k) {
-		k = today
+	before, today := b.past(int(bin), sigma), b.Today[i]
+	once := today / 3
+	k := before * settings.YesterdayFade
+	if math.Abs(once) > math.Abs(k) {
+		k = once
+	}
+	if before*today > 0 { // again
+		k = math.Copysign(max(math.Abs(k), min(math.Abs(today), 3*math.Abs(before))), today)
 	}
 	code := math.Round(usualUnit * math.Log2(1+math.Abs(k)/sigma))
 	b.Yesterday[bin] = int8(math.Copysign(min(code, 127), k))
@@ -172,9 +190,12 @@ func (b *baseline) past(bin int, sigma float64) float64 {
 	return math.Copysign(math.Exp2(math.Abs(c)/usualUnit)-1, c) * sigma
 }
 
-// usual is the range of deviations that came at this time of day of late, one
-// bin to either side: a batch that runs every night is no surprise.
+// usual is the range of deviations that came at this time of day of late, one bin
+// to either side: a batch that runs every night is no surprise.
 func (b *baseline) usual() (lo, hi float64) {
+	if b.Width > 3*seasonWidth {
+		return 0, 0 // so few points a day that what came once is too easily met again
+	}
 	n, sigma := b.bins(), b.floorSigma()
 	for i := -1; i <= 1; i++ {
 		bin := (int(b.Bin) + i + n) % n // the one before is not overwritten yet

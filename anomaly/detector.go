@@ -193,7 +193,8 @@ func (d *Detector) contextual(x, z float64, e expectation) (surprise, weight flo
 	weight = trust(s.AbsResidual, s.Value.Spread)
 	if ok {
 		w := settings.ShortShare * math.Pow(60/max(60, s.Step.Step), settings.ShortShareStep)
-		long = (1-w)*long + w*brief*trust(s.Short.Abs, s.Value.Spread)
+		brief *= trust(s.Short.Abs, s.Value.Spread) * e.unexcused()
+		long = max((1-w)*long+w*brief, settings.ShortAlone*smooth(s.Short.Abs, s.Value.Spread)*brief)
 	}
 	rest := 1 / (1 + settings.Fatigue*max(0, s.Tired-settings.FatigueFrom))
 	d.tire(long * rest)
@@ -222,6 +223,15 @@ func trust(err, spread float64) float64 {
 	}
 	lo, hi := settings.TrustLow, settings.TrustHigh
 	return clamp((hi-err/spread)/(hi-lo), settings.TrustLeast, 1)
+}
+
+// smooth tells series of which the last few values foretell the next nearly
+// exactly: there, these values alone are evidence.
+func smooth(err, spread float64) float64 {
+	if spread <= 0 {
+		return 0
+	}
+	return clamp(2*(1-err/spread/settings.SmoothBelow), 0, 1)
 }
 
 // novel is the surprise at a value, and at a mean over about an hour, such as

@@ -9,6 +9,8 @@ type tuning struct {
 	LevelRate, LevelRateStep float64
 	NoiseRate                float64
 	SeasonRate               float64
+	SeasonBias               float64 // the season is used while its error is under so many times that without it
+	SeasonDays               float64 // from which on the season is corrected rather than taken
 	SeasonClip               float64 // spreads by which one value teaches the season at most
 	Clip                     float64 // deviations by which one value teaches at most
 	LevelFloor               float64 // sigma is at least this part of the level
@@ -25,6 +27,8 @@ type tuning struct {
 	ShortOwn, ShortGate        float64
 	ShortNoiseRate, ShortFloor float64
 
+	ShortAlone, SmoothBelow float64
+
 	// Novelty.
 	NovelUnit, NovelOwn, NovelXi float64
 	Novel                        float64 // weight
@@ -38,7 +42,6 @@ type tuning struct {
 	Ties                            float64 // share of repeated values from which on only novelty counts
 	Fatigue, FatigueFrom            float64 // per contextual alarm of late beyond so many
 	Warm                            float64 // values
-	Independent                     float64 // exponent of points a day, see Threshold
 
 	// Incidents.
 	CloseBelow, CloseAfter  float64 // part of the threshold; points
@@ -46,16 +49,18 @@ type tuning struct {
 }
 
 var settings = tuning{
-	LevelRate: 0.02, LevelRateStep: 0.4, NoiseRate: 0.0075, SeasonRate: 0.05, Clip: 3, SeasonClip: 0.5, LevelFloor: 0.0275,
-	Yesterday: 0.6, YesterdayFade: 0.4, Power: 0.56, PowerPrior: 0.063,
+	LevelRate: 0.0228, LevelRateStep: 0.36, NoiseRate: 0.0075, SeasonRate: 0.05, Clip: 3, SeasonDays: 3, SeasonBias: 1.3, SeasonClip: 0.852, LevelFloor: 0.0275,
+	Yesterday: 1, YesterdayFade: 0.37, Power: 0.56, PowerPrior: 0.0797,
 
-	Own: 0.7, Gate: 1.8, PoolXi: 0.215, PoolCap: 40, OwnPrior: 0, XiMin: 0.27, XiMax: 2, XiPrior: 0.17, TailInIncident: 0.35,
+	Own: 0.7, Gate: 1.94, PoolXi: 0.215, PoolCap: 53, OwnPrior: 0, XiMin: 0.246, XiMax: 0.7, XiPrior: 0.17, TailInIncident: 0.35,
 
-	ShortShare: 0.4, ShortShareStep: 0.18, ShortOwn: 0.5, ShortGate: 1.075, ShortNoiseRate: 0.0022, ShortFloor: 0.004,
+	ShortShare: 0.4, ShortShareStep: 0.18, ShortOwn: 0.5, ShortGate: 1.07, ShortNoiseRate: 0.0022, ShortFloor: 0.004,
 
-	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.125, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002, SpreadFloor: 0.001,
+	ShortAlone: 1, SmoothBelow: 0.2,
 
-	TrustLow: 0.55, TrustHigh: 0.6, TrustLeast: 0.7, Agree: 0.235, Ties: 0.56, Fatigue: 0.16, FatigueFrom: 9.4, Warm: 60, Independent: 1,
+	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.204, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002, SpreadFloor: 0.001,
 
-	CloseBelow: 0.15, CloseAfter: 8, AdoptAfter: 14400, AdoptPoints: 23,
+	TrustLow: 0.461, TrustHigh: 0.6, TrustLeast: 0.63, Agree: 0.235, Ties: 0.487, Fatigue: 0.233, FatigueFrom: 11.1, Warm: 60,
+
+	CloseBelow: 0.15, CloseAfter: 10, AdoptAfter: 14400, AdoptPoints: 24,
 }
