@@ -54,7 +54,9 @@ export const LogRow = memo(function LogRow(p: Props) {
             {fieldOf(r, c) || "–"}
           </span>
         ))}
-        <span className={css.text}>{p.wrap || open ? r.body : firstLine(r.body)}</span>
+        <span className={css.text}>{p.wrap || open ? r.body : firstLine(r.body)}
+          {!open && <Attributes record={r} columns={p.columns} />}
+        </span>
       </div>
       {open && <Opened {...p} ms={ms} />}
     </div>
@@ -63,6 +65,24 @@ export const LogRow = memo(function LogRow(p: Props) {
 
 /** Toggle, time, severity, service, one track a column, and the body. */
 const tracks = (columns: number) => `16px 158px 46px 120px ${"minmax(70px, 130px) ".repeat(columns)}minmax(0, 1fr)`;
+
+const INLINE = 6;
+
+/** What the body alone does not say, in a lighter tone after it. */
+function Attributes({ record, columns }: { record: LogRecord; columns: readonly string[] }) {
+  const list = record.attributes.filter((a) => !columns.includes(a.key)).slice(0, INLINE);
+  if (list.length === 0) return null;
+  return (
+    <span className={css.inline}>
+      {list.map((a) => (
+        <span key={a.key}>
+          {" "}
+          {a.key}=<span className={css.inlineValue}>{a.value.slice(0, 120)}</span>
+        </span>
+      ))}
+    </span>
+  );
+}
 
 const firstLine = (s: string) => s.split("\n", 1)[0]!.slice(0, 1000);
 

@@ -10,6 +10,7 @@ import { LEVEL_COLOR, LEVELS, level } from "@/lib/severity";
 import { fieldOf } from "@/lib/tail";
 import { Facets } from "@/search/Facets";
 import { SearchLine } from "@/search/SearchLine";
+import { isUnclear, Unclear } from "@/search/Unclear";
 import { Button } from "@/ui/Button";
 import { Page } from "@/ui/Panel";
 import { Failed, Skeleton } from "@/ui/States";
@@ -54,13 +55,17 @@ export default function LogsPage() {
       }
     >
       <SearchLine signal="logs" label="Search logs" placeholder='severity>=warn service:checkout "timed out"' value={text} onCommit={setQ} error={list.query.error ?? histogram.error} shift={shift} />
-      <div className={css.columns}>
-        <Facets data={facets.data} q={text} onChange={setQ} />
-        <div className={css.main}>
-          {histogram.data ? <Histogram data={histogram.data} /> : histogram.error ? <div className={css.surface}><Failed error={histogram.error} retry={() => void histogram.refetch()} /></div> : <Skeleton height={170} />}
-          <LogListView list={list} columns={columns} wrap={search.wrap === "1"} open={search.open} text={text} onOpen={setOpen} onColumns={setColumns} onQuery={setQ} />
+      {isUnclear(list.query.error, histogram.error) ? (
+        <Unclear signal="logs" />
+      ) : (
+        <div className={css.columns}>
+          <Facets data={facets.data} q={text} onChange={setQ} />
+          <div className={css.main}>
+            {histogram.data ? <Histogram data={histogram.data} /> : histogram.error ? <div className={css.surface}><Failed error={histogram.error} retry={() => void histogram.refetch()} /></div> : <Skeleton height={170} />}
+            <LogListView list={list} columns={columns} wrap={search.wrap === "1"} open={search.open} text={text} onOpen={setOpen} onColumns={setColumns} onQuery={setQ} />
+          </div>
         </div>
-      </div>
+      )}
     </Page>
   );
 }

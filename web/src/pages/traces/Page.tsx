@@ -7,6 +7,7 @@ import { addTerm, withEnv } from "@/lib/searchlang";
 import { decodeSelection, encodeSelection, type Selection } from "@/lib/selection";
 import { Facets } from "@/search/Facets";
 import { SearchLine } from "@/search/SearchLine";
+import { isUnclear, Unclear } from "@/search/Unclear";
 import { Page } from "@/ui/Panel";
 import { Failed, Skeleton } from "@/ui/States";
 import { Segmented } from "@/ui/Tabs";
@@ -51,25 +52,29 @@ export default function TracesPage() {
       }
     >
       <SearchLine signal="traces" label="Search traces" placeholder="service:checkout duration>500ms status:error" value={text} onCommit={setQ} error={list.error ?? heat.error} shift={shift} />
-      <div className={css.columns}>
-        <Facets data={facets.data} q={text} onChange={setQ} />
-        <div className={css.main}>
-          {heat.data ? (
-            <div className={css.heat} data-stale={heat.isPlaceholderData || undefined}>
-              <Heatmap bare title="Latency" data={heat.data} height={180} selection={selection} onSelect={select} note={heat.data.sampled ? "sampled · drag a rectangle to ask why" : "drag a rectangle to ask why"} />
-              <ErrorStrip data={heat.data} onZoom={actions.zoomTo} />
-            </div>
-          ) : heat.error ? (
-            <div className={css.surface}>
-              <Failed error={heat.error} retry={() => void heat.refetch()} still={list.error ? undefined : "The list below still works."} />
-            </div>
-          ) : (
-            <Skeleton height={262} />
-          )}
-          {selection && <Compare scope={scope} q={q} text={text} selection={selection} onQuery={setQ} onZoom={() => zoom(selection)} onClose={() => select(null)} />}
-          <TraceList list={list} text={text} slowest={sort === "slowest"} selected={!!selection} onWiden={actions.widen} onQuery={setQ} />
+      {isUnclear(list.error, heat.error) ? (
+        <Unclear signal="traces" />
+      ) : (
+        <div className={css.columns}>
+          <Facets data={facets.data} q={text} onChange={setQ} />
+          <div className={css.main}>
+            {heat.data ? (
+              <div className={css.heat} data-stale={heat.isPlaceholderData || undefined}>
+                <Heatmap bare title="Latency" data={heat.data} height={180} selection={selection} onSelect={select} note={heat.data.sampled ? "sampled · drag a rectangle to ask why" : "drag a rectangle to ask why"} />
+                <ErrorStrip data={heat.data} onZoom={actions.zoomTo} />
+              </div>
+            ) : heat.error ? (
+              <div className={css.surface}>
+                <Failed error={heat.error} retry={() => void heat.refetch()} still={list.error ? undefined : "The list below still works."} />
+              </div>
+            ) : (
+              <Skeleton height={262} />
+            )}
+            {selection && <Compare scope={scope} q={q} text={text} selection={selection} onQuery={setQ} onZoom={() => zoom(selection)} onClose={() => select(null)} />}
+            <TraceList list={list} text={text} slowest={sort === "slowest"} selected={!!selection} onWiden={actions.widen} onQuery={setQ} />
+          </div>
         </div>
-      </div>
+      )}
     </Page>
   );
 }
