@@ -46,7 +46,7 @@ func TestCollector(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res := goResource("collector-" + strings.ReplaceAll(c.name, " ", "-"))
+			res := goResource(unique("collector-" + strings.ReplaceAll(c.name, " ", "-")))
 			t.Run("traces", func(t *testing.T) { goTraces(t, p, exporters.traces, res) })
 			t.Run("metrics", func(t *testing.T) { goMetrics(t, p, exporters.metrics, res) })
 			t.Run("logs", func(t *testing.T) { goLogs(t, p, exporters.logs, res) })

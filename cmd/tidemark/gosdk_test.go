@@ -53,7 +53,7 @@ func TestGoSDK(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res := goResource("go-" + strings.ReplaceAll(way.name, " ", "-"))
+			res := goResource(unique("go-" + strings.ReplaceAll(way.name, " ", "-")))
 			t.Run("traces", func(t *testing.T) { goTraces(t, p, exporters.traces, res) })
 			t.Run("metrics", func(t *testing.T) { goMetrics(t, p, exporters.metrics, res) })
 			t.Run("logs", func(t *testing.T) { goLogs(t, p, exporters.logs, res) })

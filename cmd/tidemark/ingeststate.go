@@ -20,7 +20,7 @@ type ingestState struct {
 	InFlightBytes    int64           `json:"in_flight_bytes"`
 	InFlightMaxBytes int64           `json:"in_flight_max_bytes"`
 	Flushes          ingestFlushes   `json:"flushes"`
-	LagMS            ingestLag       `json:"lag_ms"`
+	LagMS            *float64        `json:"lag_ms"` // from the newest span's start to its commit, of the newest batch
 	Engine           *ingestEngine   `json:"engine"`
 }
 
@@ -60,16 +60,9 @@ type ingestSpool struct {
 
 // ingestFlushes is about batches: how many, the rows of the newest, and how long its inserts took.
 type ingestFlushes struct {
-	Count int64    `json:"count"`
-	Rows  int64    `json:"rows"`
-	P50MS *float64 `json:"p50_ms"`
-	P99MS *float64 `json:"p99_ms"`
-}
-
-// ingestLag is the time from a span's start to its commit, in milliseconds, of the newest batch.
-type ingestLag struct {
-	P50 *float64 `json:"p50"`
-	P99 *float64 `json:"p99"`
+	Count    int64    `json:"count"`
+	Rows     int64    `json:"rows"`
+	NewestMS *float64 `json:"newest_ms"`
 }
 
 type ingestEngine struct {
@@ -98,7 +91,7 @@ func (i *ingestStates) state() ingestState {
 	}
 	if s.Batches > 0 {
 		took, lag := s.BatchMillis, s.LagSeconds*1000
-		st.Flushes.P50MS, st.LagMS.P50 = &took, &lag
+		st.Flushes.NewestMS, st.LagMS = &took, &lag
 	}
 	if s.Spool.Pending > 0 {
 		oldest := now.Add(-time.Duration(s.Spool.AgeSeconds * float64(time.Second))).UnixMilli()

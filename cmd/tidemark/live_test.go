@@ -88,12 +88,13 @@ func (v *viewer) total() int {
 func TestLiveWithin2s(t *testing.T) {
 	p := share(t)
 	s := newSender(t, p)
-	sent := s.mustSend(t, "live", 1)
-	v := watch(t, p, "live")
+	service := unique("live")
+	sent := s.mustSend(t, service, 1)
+	v := watch(t, p, service)
 	var took []time.Duration
 	for range 30 {
 		began := time.Now()
-		sent += s.mustSend(t, "live", 1)
+		sent += s.mustSend(t, service, 1)
 		for v.total() < sent {
 			v.next(t)
 			if time.Since(began) > 20*time.Second {
@@ -117,13 +118,14 @@ func TestLiveWithin2s(t *testing.T) {
 func TestHundredViewersOneQuery(t *testing.T) {
 	p := share(t)
 	s := newSender(t, p)
-	sent := s.mustSend(t, "popular", 5)
+	service := unique("popular")
+	sent := s.mustSend(t, service, 5)
 	viewers := make([]*viewer, 100)
 	for i := range viewers {
-		viewers[i] = watch(t, p, "popular")
+		viewers[i] = watch(t, p, service)
 	}
 	evaluations, frames, began := p.metric(t, "tidemark_live_queries_total"), p.metric(t, "tidemark_live_frames_total"), time.Now()
-	sent += s.mustSend(t, "popular", 5)
+	sent += s.mustSend(t, service, 5)
 	var all sync.WaitGroup
 	late := make([]int, len(viewers))
 	for i, v := range viewers {

@@ -39,7 +39,7 @@ func TestNodeSDK(t *testing.T) {
 	for _, encoding := range []string{"json", "protobuf"} {
 		t.Run(encoding, func(t *testing.T) {
 			p := share(t)
-			service := "node-" + encoding
+			service := unique("node-" + encoding)
 			cmd := exec.Command("node", "send.mjs", encoding, "http://"+p.otlpHTTP, service)
 			cmd.Dir = dir
 			cmd.Stderr = os.Stderr

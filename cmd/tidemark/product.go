@@ -182,7 +182,7 @@ func (p *product) startQuery(context.Context) error {
 	if !p.config.Role.Reads() {
 		return nil
 	}
-	p.db = query.New(p.conn, query.Options{})
+	p.db = query.New(p.conn, query.Options{Registerer: p.metrics})
 	p.hub = live.New(live.Options{
 		Evaluate: api.Evaluate(p.db, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }), Problem: func(err error) any { return api.Describe(err, "") },
 		Origins: p.config.Origins(), Logger: p.log, Metrics: p.metrics,

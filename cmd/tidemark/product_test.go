@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -327,6 +328,9 @@ func (p *product) fetch(t testing.TB, path string) (status int, body []byte) {
 	}
 	return resp.StatusCode, body
 }
+
+// unique is a service name that no other test or run of a test on the same product has.
+func unique(name string) string { return name + "-" + hex.EncodeToString(randomBytes(3)) }
 
 // within asks until done, for what the product does in its own time; it fails the test when that takes longer than limit.
 func within(t testing.TB, limit time.Duration, what string, done func() bool) time.Duration {

@@ -172,8 +172,8 @@ export interface IngestAnswer {
   problems: { kind: 'rejected' | 'refused' | 'truncated' | 'folded'; signal: string; reason: string; count: number; last_ms: number; example: string }[]
   spool: { batches: number; bytes: number; max_bytes: number; oldest_ms: number | null; quarantined: number }
   in_flight_bytes: number; in_flight_max_bytes: number
-  flushes: { count: number; rows: number; p50_ms: number | null; p99_ms: number | null }
-  lag_ms: { p50: number | null; p99: number | null } // span end → stored
+  flushes: { count: number; rows: number /* of the newest */; newest_ms: number | null /* how long its inserts took */ }
+  lag_ms: number | null              // newest span's start → stored, of the newest batch
   engine: { restarts: number; rss_bytes: number | null } | null
 }
 
