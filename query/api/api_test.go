@@ -288,3 +288,13 @@ func TestOtherPaths(t *testing.T) {
 		}
 	}
 }
+
+// A process without the query role says so instead of failing, and still tells its own state.
+func TestWithoutTheQueryRole(t *testing.T) {
+	s, _ := serve(t, func(o *Options) { o.DB = nil })
+	for path, want := range map[string]int{"/services": 404, "/traces": 404, "/status": 200, "/ingest": 200, "/storage": 200, "/openapi.json": 200} {
+		if res, b := fetch(t, "GET", s.URL+"/api/v1"+path, ""); res.StatusCode != want {
+			t.Errorf("%s: %d %s, want %d", path, res.StatusCode, b, want)
+		}
+	}
+}

@@ -249,15 +249,18 @@ func (a *API) CurrentStatus(ctx context.Context) (any, error) {
 		s.Store.Ready, s.Store.Error = false, &text
 		return s, nil
 	}
-	has, first, err := a.o.DB.HasData(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	if s.HasData = has; has {
-		s.FirstSpanMS = &first
-	}
-	if s.Environments, err = a.o.DB.Environments(ctx); err != nil {
-		return fail(err)
+	var err error
+	if a.o.DB != nil {
+		has, first, err := a.o.DB.HasData(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		if s.HasData = has; has {
+			s.FirstSpanMS = &first
+		}
+		if s.Environments, err = a.o.DB.Environments(ctx); err != nil {
+			return fail(err)
+		}
 	}
 	if s.RetentionDays, err = a.o.Retention(ctx); err != nil {
 		return fail(err)

@@ -8,9 +8,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -267,12 +269,22 @@ func (h *Hub) evaluate(t *topic, since time.Time) ([]byte, Answer, error) {
 	defer func() { t.took = time.Since(began) }()
 	ctx, cancel := context.WithTimeout(h.ctx, 30*time.Second)
 	defer cancel()
-	ans, err := h.o.Evaluate(ctx, t.query, t.from, since)
+	ans, err := h.ask(ctx, t, since)
 	if err != nil {
 		return nil, ans, err
 	}
 	b, err := json.Marshal(ans.Data)
 	return b, ans, err
+}
+
+// ask evaluates; a defect fails this one question only, with its place in the log.
+func (h *Hub) ask(ctx context.Context, t *topic, since time.Time) (ans Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h.o.Evaluate(ctx, t.query, t.from, since)
 }
 
 // run evaluates a topic every tick, or sooner when new data has come, until it has no viewers.
