@@ -49,7 +49,8 @@ type bucketCount struct {
 type rollup struct {
 	rows  []redRow
 	index map[redKey]uint32
-	last  [2]struct {
+	// cache answers for most spans before index is asked.
+	cache [1024]struct {
 		key redKey
 		row uint32
 		ok  bool
@@ -60,11 +61,11 @@ type rollup struct {
 
 func newRollup() *rollup { return &rollup{index: map[redKey]uint32{}} }
 
-// aggregate walks rows in table order, so that most spans fall into the row of the one before.
+// aggregate counts the rows of one day.
 func (r *rollup) aggregate(c *spanColumns, perm []uint32, ops *operations) {
 	r.rows = r.rows[:0]
 	clear(r.index)
-	r.last[0].ok, r.last[1].ok = false, false
+	clear(r.cache[:])
 	r.hist.reset()
 	r.findTwins(c.resources.list)
 	folded := ops.fold(c, perm)
@@ -76,16 +77,16 @@ func (r *rollup) aggregate(c *spanColumns, perm []uint32, ops *operations) {
 		}
 		bucket := store.LatencyBucket(c.duration[i])
 		isError := c.status[i] == statusError
-		r.add(0, redKey{step, levelOperation, kind, r.twin[res], name}, c.duration[i], bucket, isError)
+		r.add(redKey{step, levelOperation, kind, r.twin[res], name}, c.duration[i], bucket, isError)
 		if kind == kindServer || kind == kindConsumer || le64(c.parentID[8*i:]) == 0 {
-			r.add(1, redKey{step, levelService, 0, res, noName}, c.duration[i], bucket, isError)
+			r.add(redKey{step, levelService, 0, res, noName}, c.duration[i], bucket, isError)
 		}
 	}
 	r.hist.spill(r.rows)
 }
 
-func (r *rollup) add(slot int, k redKey, ns uint64, bucket int16, isError bool) {
-	last := &r.last[slot]
+func (r *rollup) add(k redKey, ns uint64, bucket int16, isError bool) {
+	last := &r.cache[(uint64(k.name)*0x9E3779B97F4A7C15^uint64(k.resource)*0xC2B2AE3D27D4EB4F^uint64(k.step)*0xD6E8FEB86659FD93+uint64(k.kind))>>32%1024]
 	if !last.ok || last.key != k {
 		row, ok := r.index[k]
 		if !ok {
@@ -261,19 +262,20 @@ func newOperations(max int) *operations {
 func (o *operations) fold(c *spanColumns, perm []uint32) map[opKey]bool {
 	type pair struct{ res, name uint32 }
 	seen := make(map[pair]int)
-	last, n := pair{noName, noName}, 0
-	for _, i := range perm {
-		p := pair{c.resource[i], c.name[i]}
-		if p != last {
-			if n > 0 {
-				seen[last] += n
-			}
-			last, n = p, 0
+	if names := c.names.len(); names*len(c.resources.list) <= 1<<20 {
+		counts := make([]uint32, names*len(c.resources.list))
+		for _, i := range perm {
+			counts[int(c.resource[i])*names+int(c.name[i])]++
 		}
-		n++
-	}
-	if n > 0 {
-		seen[last] += n
+		for at, n := range counts {
+			if n > 0 {
+				seen[pair{uint32(at / names), uint32(at % names)}] = int(n)
+			}
+		}
+	} else {
+		for _, i := range perm {
+			seen[pair{c.resource[i], c.name[i]}]++
+		}
 	}
 	var folded map[opKey]bool
 	o.mu.Lock()

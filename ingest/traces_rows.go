@@ -20,10 +20,9 @@ type sorter struct {
 // sortSpans orders rows as the table spans does and returns them cut into days.
 func (s *sorter) sortSpans(c *spanColumns) []dayRows {
 	s.rankServices(c.resources.list)
-	s.aux = c.names.ranks(s.aux)
 	s.keys = slices.Grow(s.keys[:0], c.rows())
 	for i, ts := range c.start {
-		group := uint64(ts/quarterHour)<<44 | uint64(s.ranks[c.resource[i]])<<24 | uint64(s.aux[c.name[i]])
+		group := uint64(ts/quarterHour)<<32 | uint64(s.ranks[c.resource[i]])
 		s.keys = append(s.keys, sortKey{group, ts, uint32(i)})
 	}
 	s.perm = sortRows(s.keys, s.perm)

@@ -25,6 +25,8 @@ SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 -- every pair +900 ns a row and 12-17 bytes; a bloom filter over hashed pairs +460 ns; this one +55 ns and under 1 byte.
 -- Values are LowCardinality because most repeat: 250 ns and 4.7 bytes a row against 490 ns and 12.5 bytes as plain
 -- strings; it costs more than plain strings (up to 2.8 times) only where nearly every value is unique.
+-- The name is not part of the order: with it, half a second of a busy minute reads a third of the minute (every name's
+-- granules span all of the time), without it about the half second, for 2 bytes a span more.
 CREATE TABLE IF NOT EXISTS {{table "spans"}}
 (
     ts              DateTime64(9) CODEC(Delta(8), ZSTD(1)),   -- start
@@ -58,7 +60,7 @@ CREATE TABLE IF NOT EXISTS {{table "spans"}}
 )
 ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(ts)
-ORDER BY (toStartOfFifteenMinutes(toDateTime(ts)), service, name, ts)
+ORDER BY (toStartOfFifteenMinutes(toDateTime(ts)), service, ts)
 TTL toDateTime(ts) + INTERVAL 15 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, fsync_after_insert = 1;
 {{distributed "spans" "cityHash64(trace_id)"}}
