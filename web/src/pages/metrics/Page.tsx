@@ -16,7 +16,7 @@ const LIST_POLL_MS = 30_000;
 
 export default function MetricsPage() {
   const search = metricsRoute.useSearch();
-  const navigate = useNavigate({ from: "/metrics" });
+  const navigate = useNavigate({ from: "/metrics/explore" });
   const scope = useScope();
   const charts = useMemo(() => decodeCharts(search.charts), [search.charts]);
   const list = useQuery(scoped<MetricsAnswer>("/metrics", scope, { q: search.q, service: search.service }, LIST_POLL_MS));

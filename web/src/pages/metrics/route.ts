@@ -12,7 +12,7 @@ export interface MetricsSearch {
 
 export const metricsRoute = createRoute({
   getParentRoute: () => rootRoute,
-  path: "/metrics",
+  path: "/metrics/explore",
   validateSearch: (s: Record<string, unknown>): MetricsSearch => ({ q: text(s, "q"), service: text(s, "service"), charts: text(s, "charts") }),
   staticData: { crumbs: () => [{ label: "Metrics" }] },
   component: lazyRouteComponent(() => import("./Page")),
