@@ -21,7 +21,7 @@ async function sendQueues(otlp: string): Promise<void> {
 
 test("a metric is found, split and narrowed, and the link shows the same chart", async ({ page, shop, browser }) => {
   await sendQueues(shop.product.otlp);
-  await page.goto(`${shop.product.url}/metrics`);
+  await page.goto(`${shop.product.url}/metrics/explore`);
   await page.getByRole("searchbox", { name: "Search metrics" }).fill("queue");
   const entry = page.getByRole("button", { name: /queue\.length/ });
   await expect(entry).toContainText("2 series");
@@ -54,7 +54,7 @@ test("a metric is found, split and narrowed, and the link shows the same chart",
 test("no serious accessibility issue with a chart, and 390 px are enough", async ({ page, shop }) => {
   await sendQueues(shop.product.otlp);
   await page.emulateMedia({ reducedMotion: "reduce" });
-  await page.goto(`${shop.product.url}/metrics?charts=queue.length~avg~queue`);
+  await page.goto(`${shop.product.url}/metrics/explore?charts=queue.length~avg~queue`);
   await expect(page.getByTestId("metric-chart").getByRole("img", { name: /latest/ })).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes[0]?.target.join(" ")}`)).toEqual([]);
