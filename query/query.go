@@ -33,6 +33,7 @@ type DB struct {
 	conn        driver.Conn
 	o           Options
 	gate        *gate
+	kept        kept
 	rows, bytes atomic.Uint64 // read by the store to answer
 }
 

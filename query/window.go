@@ -106,10 +106,11 @@ func (db *DB) lay(w Window, step time.Duration, points int) Range {
 		resolution = 10 * time.Second
 	}
 	// What is no longer kept that finely is read, and shown, more coarsely.
-	if resolution == 10*time.Second && now.Sub(w.From) > 3*24*time.Hour {
+	ten, minute := db.rollups()
+	if resolution == 10*time.Second && now.Sub(w.From) > ten {
 		resolution, step = time.Minute, max(step, time.Minute)
 	}
-	if resolution == time.Minute && now.Sub(w.From) > 30*24*time.Hour {
+	if resolution == time.Minute && now.Sub(w.From) > minute {
 		resolution, step = time.Hour, max(step, time.Hour)
 	}
 	from := w.From.Truncate(step)
