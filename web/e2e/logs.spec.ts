@@ -54,7 +54,7 @@ test("from a warning to its trace, and the tail goes on by itself", async ({ pag
   await line.fill(`severity>=warn "timed out"`);
   await line.press("Escape");
   await line.press("Enter");
-  await expect(page).toHaveURL(/severity>/);
+  await expect(page).toHaveURL(/severity(>|%3E)/);
   await expect(records.filter({ hasText: "placed" })).toHaveCount(0);
   const warning = records.filter({ hasText: mark });
   await warning.getByRole("button").first().click();

@@ -20,7 +20,7 @@ test("find a slow trace: from the services to the span that took the time, and t
   await line(page).press("End");
   await page.keyboard.type("duration>1s");
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/duration>1s/);
+  await expect(page).toHaveURL(/duration(>|%3E)1s/);
 
   const found = page.getByRole("list", { name: "Traces" }).getByRole("link");
   await expect(found).toHaveCount(1);

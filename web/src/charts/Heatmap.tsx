@@ -95,8 +95,9 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
     const box = host.current!.getBoundingClientRect();
     return { x: clamp(e.clientX - box.left, LEFT, width - RIGHT), y: clamp(e.clientY - box.top, TOP, height - BOTTOM) };
   };
-  const finish = () => {
-    const d = drag;
+  const finish = (end: { x: number; y: number }) => {
+    // Where it ended is the event's word: the last move may not have been rendered yet.
+    const d = drag && { ...drag, x1: end.x, y1: end.y };
     setDrag(null);
     const l = lay.current;
     if (!d || !l || Math.abs(d.x1 - d.x0) < 5) return;
@@ -133,7 +134,7 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
           setHover(p);
           if (drag) setDrag({ ...drag, x1: p.x, y1: p.y });
         }}
-        onPointerUp={finish}
+        onPointerUp={(e) => finish(at(e))}
         onPointerCancel={() => setDrag(null)}
         onPointerLeave={() => setHover(null)}
         onDoubleClick={() => actions.zoomBack()}

@@ -10,6 +10,7 @@ import { combine, mergeTail } from "@/lib/tail";
 
 const PAGE_SIZE = 200;
 const AROUND_POLL_MS = 5_000;
+const LATE_POLL_MS = 10_000;
 
 export function useLogList(scope: Scope, q: string, order: "newest" | "oldest") {
   const tails = scope.live && order === "newest";
@@ -21,7 +22,8 @@ export function useLogList(scope: Scope, q: string, order: "newest" | "oldest") 
     queryFn: ({ pageParam, signal }) => get<LogsAnswer>("/logs", { ...params, cursor: pageParam }, signal),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor ?? undefined,
-    refetchInterval: (state) => ((state.state.data?.pages.length ?? 0) <= 1 ? fallback : false),
+    // The tail looks a few seconds back; what arrives later than that is found by asking again.
+    refetchInterval: (state) => (scope.live && (state.state.data?.pages.length ?? 0) <= 1 ? fallback || LATE_POLL_MS : false),
     placeholderData: keepPreviousData,
   });
   const streamed = live.data?.logs;

@@ -57,11 +57,11 @@ export function Minimap({ waterfall: w, window, zoomed, from, to, onZoom }: Prop
     const box = host.current!.getBoundingClientRect();
     return Math.min(1, Math.max(0, (e.clientX - box.left) / box.width)) * w.duration;
   };
-  const finish = () => {
+  const finish = (end: number) => {
     if (!drag) return;
     setDrag(null);
-    const a = Math.min(drag.from, drag.to);
-    const b = Math.max(drag.from, drag.to);
+    const a = Math.min(drag.from, end);
+    const b = Math.max(drag.from, end);
     if (((b - a) / w.duration) * width > CLICK_PX) onZoom({ from: a, to: b });
   };
   const share = (v: number) => `${(v / Math.max(1, w.duration)) * 100}%`;
@@ -86,7 +86,7 @@ export function Minimap({ waterfall: w, window, zoomed, from, to, onZoom }: Prop
         setDrag({ from: ns(e), to: ns(e) });
       }}
       onPointerMove={(e) => drag && setDrag({ ...drag, to: ns(e) })}
-      onPointerUp={finish}
+      onPointerUp={(e) => finish(ns(e))}
       onPointerCancel={() => setDrag(null)}
       onDoubleClick={() => onZoom(null)}
       onKeyDown={(e) => {

@@ -2,13 +2,15 @@
 // had time to arrive.
 import { useMemo } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { get } from "@/api/client";
+import { ApiError, get } from "@/api/client";
 import type { LogRecord, LogsAnswer, TraceAnswer } from "@/api/types";
 import { buildWaterfall } from "@/lib/waterfall";
 
 /** Batching exporters send within seconds; half a minute after the last span a trace is taken as complete. */
 const YOUNG_MS = 30_000;
 const POLL_MS = 2_000;
+/** How often a trace that is not there is looked for by itself: about half a minute. */
+const MAX_LOOKS = 15;
 const LOG_MARGIN_MS = 60_000;
 const MAX_LOGS = 1000;
 
@@ -18,7 +20,11 @@ export function useTrace(id: string) {
   const query = useQuery({
     queryKey: ["/traces/one", id],
     queryFn: ({ signal }) => get<TraceAnswer>(`/traces/${encodeURIComponent(id)}`, {}, signal),
-    refetchInterval: (q) => (q.state.data && isYoung(q.state.data) ? POLL_MS : false),
+    refetchInterval: (q) => {
+      // A link may be opened before the first span is stored.
+      if (q.state.error instanceof ApiError && q.state.error.status === 404) return q.state.errorUpdateCount <= MAX_LOOKS ? POLL_MS : false;
+      return q.state.data && isYoung(q.state.data) ? POLL_MS : false;
+    },
     // The same spans again must not rebuild the waterfall.
     structuralSharing: (old, fresh) => (sameSpans(old as TraceAnswer | undefined, fresh as TraceAnswer) ? { ...(old as TraceAnswer), now_ms: (fresh as TraceAnswer).now_ms } : fresh),
   });
