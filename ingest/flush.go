@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -176,15 +177,57 @@ func (in *Ingest) leaveToSpool(b *batch, cause error) {
 	in.replay.add(b.name)
 }
 
-// dropFile removes the file of a batch that is stored.
+// keepStored is how long the file of a stored batch stays. Its requests may have been stored before their answers
+// reached the clients: were the process killed in between, the clients would send them again, and only the file tells
+// the next process that it has them already.
+const keepStored = 5 * time.Second
+
+// dropFile sees to the removal of the file of a batch that is stored, or that has no rows.
 func (in *Ingest) dropFile(b *batch) {
 	if b.fate.file == nil {
 		return
 	}
 	b.fate.file.Close()
-	if err := in.spool.Remove(b.name); err != nil {
+	name := b.name
+	if b.rows == 0 {
+		in.removeFile(name)
+		return
+	}
+	in.stored.mu.Lock()
+	defer in.stored.mu.Unlock()
+	in.stored.files[name] = time.AfterFunc(keepStored, func() {
+		in.stored.mu.Lock()
+		_, mine := in.stored.files[name]
+		delete(in.stored.files, name)
+		in.stored.mu.Unlock()
+		if mine {
+			in.removeFile(name)
+		}
+	})
+}
+
+// storedFiles are the files that only wait for their removal.
+type storedFiles struct {
+	mu    sync.Mutex
+	files map[string]*time.Timer // guarded by mu
+}
+
+// dropStored removes them now: everything has been answered.
+func (in *Ingest) dropStored() {
+	in.stored.mu.Lock()
+	files := in.stored.files
+	in.stored.files = map[string]*time.Timer{}
+	in.stored.mu.Unlock()
+	for name, timer := range files {
+		timer.Stop()
+		in.removeFile(name)
+	}
+}
+
+func (in *Ingest) removeFile(name string) {
+	if err := in.spool.Remove(name); err != nil {
 		in.stats.spoolFailed(err)
-		in.replay.add(b.name) // its token makes the replay harmless, and it ends with another removal
+		in.replay.add(name) // its token makes the replay harmless, and it ends with another removal
 	}
 }
 
@@ -240,6 +283,7 @@ func (in *Ingest) Close(ctx context.Context) error {
 		in.cancel()
 		<-drained
 	}
+	in.dropStored()
 	in.jobs.Wait()
 	in.pool.close()
 	if in.opts.Registerer != nil {
@@ -292,6 +336,10 @@ func (w *writer) writeSpans(b *batch, put func(int64) error) error {
 	}
 	w.values = w.values[:0]
 	now := time.Now().Unix()
+	first, last := span64(c.start)
+	if err := w.putResources(Traces, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put); err != nil {
+		return err
+	}
 	for _, d := range w.sort.sortSpans(c) {
 		w.block.spanBlock(c, d.perm)
 		if err := put(d.day); err != nil {
@@ -309,9 +357,8 @@ func (w *writer) writeSpans(b *batch, put func(int64) error) error {
 		}
 		w.values = w.in.values.collect("traces", d.perm, &c.attrs, now, w.values)
 	}
-	first, last := span64(c.start)
 	w.in.dirty.touch(first, last, c.start)
-	return w.finishSignal(Traces, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put)
+	return w.finishSignal(Traces, put)
 }
 
 func (w *writer) writeLogs(b *batch, put func(int64) error) error {
@@ -321,6 +368,10 @@ func (w *writer) writeLogs(b *batch, put func(int64) error) error {
 	}
 	w.values = w.values[:0]
 	now := time.Now().Unix()
+	first, last := span64(c.ts)
+	if err := w.putResources(Logs, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put); err != nil {
+		return err
+	}
 	for _, d := range w.sort.sortLogs(c) {
 		w.block.logBlock(c, d.perm)
 		if err := put(d.day); err != nil {
@@ -328,8 +379,7 @@ func (w *writer) writeLogs(b *batch, put func(int64) error) error {
 		}
 		w.values = w.in.values.collect("logs", d.perm, &c.attrs, now, w.values)
 	}
-	first, last := span64(c.ts)
-	return w.finishSignal(Logs, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put)
+	return w.finishSignal(Logs, put)
 }
 
 func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
@@ -340,6 +390,9 @@ func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
 	first, last := span64(c.ts)
 	w.values = w.values[:0]
 	now := time.Now().Unix()
+	if err := w.putResources(Metrics, c.resources.list, first/1000, last/1000, put); err != nil {
+		return err
+	}
 	if len(c.newSeries) > 0 { // before the points, so that no reader meets a point without its series
 		for _, s := range c.newSeries {
 			w.values = w.in.values.list("metrics", s.attributes, now, w.values)
@@ -370,11 +423,12 @@ func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
 			return err
 		}
 	}
-	return w.finishSignal(Metrics, c.resources.list, first/1000, last/1000, put)
+	return w.finishSignal(Metrics, put)
 }
 
-// finishSignal writes what is due of resources and attribute values, then tells the tap.
-func (w *writer) finishSignal(signal Signal, list []*resource, first, last int64, put func(int64) error) error {
+// putResources writes the resources that are due, before the rows that refer to them: no reader meets a span whose
+// resource is not there. first and last are Unix seconds.
+func (w *writer) putResources(signal Signal, list []*resource, first, last int64, put func(int64) error) error {
 	now := time.Now().Unix()
 	var due []*resource
 	for _, r := range list {
@@ -395,8 +449,13 @@ func (w *writer) finishSignal(signal Signal, list []*resource, first, last int64
 			}
 		}
 	}
+	return nil
+}
+
+// finishSignal writes the attribute values that are due, then tells the tap.
+func (w *writer) finishSignal(signal Signal, put func(int64) error) error {
 	if len(w.values) > 0 {
-		w.block.valueBlock(w.values, now)
+		w.block.valueBlock(w.values, time.Now().Unix())
 		if err := put(int64(signal)); err != nil {
 			return err
 		}

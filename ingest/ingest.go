@@ -74,6 +74,7 @@ type Ingest struct {
 	seen      *duplicates
 	stats     *stats
 	dirty     *dirtyMinutes
+	stored    storedFiles
 
 	lanes    []*lane
 	batches  batchPool
@@ -120,6 +121,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
 	}
+	in.stored.files = map[string]*time.Timer{}
 	in.stats = newStats(in)
 	for range opts.Lanes {
 		in.lanes = append(in.lanes, &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)})
