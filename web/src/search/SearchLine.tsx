@@ -70,7 +70,7 @@ export function SearchLine({ signal, label, placeholder, value, onCommit, error,
     input.current!.focus();
     if (s.kind === "value") commit(next);
   };
-  const keys = lineKeys({ shown, list, active, setActive, choose, commit: () => commit(text), open: () => setOpen(true), close: () => setOpen(false), reset: () => (text !== value ? setText(value) : input.current!.blur()) });
+  const keys = lineKeys({ isOpen: open, shown, list, active, setActive, choose, commit: () => commit(text), open: () => setOpen(true), close: () => setOpen(false), leave: () => input.current!.blur() });
 
   return (
     <div className={css.wrap} onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && setOpen(false)}>
@@ -164,6 +164,7 @@ function highlight(text: string, bad: { from: number; to: number } | null): Reac
 }
 
 interface KeyActions {
+  isOpen: boolean;
   shown: boolean;
   list: readonly Suggestion[];
   active: number;
@@ -172,7 +173,7 @@ interface KeyActions {
   commit: () => void;
   open: () => void;
   close: () => void;
-  reset: () => void;
+  leave: () => void;
 }
 
 function lineKeys(a: KeyActions) {
@@ -193,8 +194,9 @@ function lineKeys(a: KeyActions) {
       a.choose(chosen ?? a.list[0]!);
     } else if (e.key === "Escape") {
       e.preventDefault();
-      if (a.shown) a.close();
-      else a.reset();
+      // What was typed is never thrown away by it.
+      if (a.isOpen) a.close();
+      else a.leave();
     } else if (e.key === " " && e.ctrlKey) {
       e.preventDefault();
       a.open();

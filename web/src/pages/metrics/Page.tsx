@@ -13,13 +13,18 @@ import { metricsRoute } from "./route";
 import css from "./Page.module.css";
 
 const LIST_POLL_MS = 30_000;
+/** Someone may just have turned metrics on and be waiting for the first. */
+const EMPTY_POLL_MS = 3_000;
 
 export default function MetricsPage() {
   const search = metricsRoute.useSearch();
   const navigate = useNavigate({ from: "/metrics/explore" });
   const scope = useScope();
   const charts = useMemo(() => decodeCharts(search.charts), [search.charts]);
-  const list = useQuery(scoped<MetricsAnswer>("/metrics", scope, { q: search.q, service: search.service }, LIST_POLL_MS));
+  const list = useQuery({
+    ...scoped<MetricsAnswer>("/metrics", scope, { q: search.q, service: search.service }),
+    refetchInterval: (query) => scope.live && (query.state.data?.metrics.length ? LIST_POLL_MS : EMPTY_POLL_MS),
+  });
   const setCharts = useCallback(
     (next: readonly ChartSpec[], replace = false) => void navigate({ search: (o) => ({ ...o, charts: encodeCharts(next) || undefined }), replace, resetScroll: false }),
     [navigate],
