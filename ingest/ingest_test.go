@@ -316,6 +316,23 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// A process that dies after storing a request, but before its answer has reached the client, is asked to store it again.
+func TestRequestSentAgainAfterACrash(t *testing.T) {
+	conn, dsn := storetest.DB(t)
+	o := testOptions(t, dsn)
+	first := start(t, o)
+	body := spansOf(0, 20)
+	submit(t, first, Traces, body)
+	if err := first.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	after := testOptions(t, dsn)
+	copySpool(t, o.SpoolDir, after.SpoolDir)
+	second := start(t, after)
+	submit(t, second, Traces, body)
+	exactlyOnce(t, conn, 20)
+}
+
 func copySpool(t testing.TB, from, to string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(from, "*.spool"))

@@ -138,6 +138,9 @@ func (p *product) startEngine(ctx context.Context) error {
 func (p *product) startStore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	if p.engine == nil {
+		p.log.Info("connecting to ClickHouse; it may take up to two minutes to come up")
+	}
 	if err := store.WaitReady(ctx, p.dsn); err != nil {
 		return err
 	}
@@ -283,6 +286,7 @@ func (p *product) startSelf(ctx context.Context) error {
 
 // announce lets other commands find this product.
 func (p *product) announce(context.Context) error {
+	p.log.Info("ready", "version", version, "role", string(p.config.Role), "seconds", time.Since(p.began).Seconds())
 	return p.dir.Announce(engine.Running{PID: os.Getpid(), DSN: p.dsn, HTTP: p.addr.String()})
 }
 
