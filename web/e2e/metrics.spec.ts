@@ -35,7 +35,7 @@ test("a metric is found, split and narrowed, and the link shows the same chart",
   await card.getByLabel("Show").selectOption("max");
   await card.getByRole("combobox", { name: "Add a filter" }).fill("queue:mail");
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/charts=queue\.length~max~queue~queue:mail/);
+  await expect(page).toHaveURL(/charts=queue\.length(~|%7E)max\1queue\1queue:mail/);
   await expect(card.getByRole("img", { name: /mail: latest/ })).toBeVisible();
 
   const other = await browser.newContext({ colorScheme: "dark" });
