@@ -85,7 +85,7 @@ function Loaded({ trace, waterfall, stale }: { trace: TraceAnswer; waterfall: Wa
   );
 }
 
-type Keys = Record<string, () => void>;
+type Keys = Record<string, () => unknown>;
 
 /** The page's keys win over the frame's (l is "live" elsewhere), so they are heard first. Arrows belong to the waterfall alone. */
 function useTraceKeys(w: Waterfall, view: ReturnType<typeof useView>[0], actions: ReturnType<typeof useView>[1], go: (p: number) => void, openDetail: () => void) {
@@ -114,7 +114,7 @@ function useTraceKeys(w: Waterfall, view: ReturnType<typeof useView>[0], actions
   latest.current = {
     j: () => step(1), k: () => step(-1), h: left, l: right,
     n: () => jump(view.found, 1), N: () => jump(view.found, -1), e: () => jump(errors(), 1), E: () => jump(errors(), -1),
-    ArrowDown: () => step(1), ArrowUp: () => step(-1), ArrowLeft: left, ArrowRight: right, Home: () => go(0), End: () => step(rows.length), PageDown: () => step(20), PageUp: () => step(-20), Enter: openDetail,
+    ArrowDown: () => step(1), ArrowUp: () => step(-1), ArrowLeft: left, ArrowRight: right, Home: () => rows.length && go(0), End: () => rows.length && go(rows[rows.length - 1]!), PageDown: () => step(20), PageUp: () => step(-20), Enter: openDetail,
     Escape: () => (view.zoomed ? actions.zoom(null) : actions.select(null)),
   };
   useEffect(() => {
