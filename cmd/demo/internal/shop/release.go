@@ -64,7 +64,7 @@ func (r *roller) reconcile(ctx context.Context) error {
 		if r.shop.faults.On(fault.SlowRelease) {
 			release = slowRelease
 		}
-		rolled, err := r.shop.rollOne(ctx, release)
+		rolled, err := r.rollOne(ctx, release)
 		if err != nil || !rolled {
 			return err
 		}
@@ -74,6 +74,20 @@ func (r *roller) reconcile(ctx context.Context) error {
 		case <-time.After(r.shop.options.RollPause):
 		}
 	}
+}
+
+// rollTimeout bounds the replacement of one instance.
+const rollTimeout = 20 * time.Second
+
+// rollOne replaces one instance as a whole even when ctx ends meanwhile: an instance that is neither running nor
+// stopped would send its telemetry for ever.
+func (r *roller) rollOne(ctx context.Context, release string) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollTimeout)
+	defer cancel()
+	return r.shop.rollOne(ctx, release)
 }
 
 // rollOne replaces one instance of recommendation that runs another release:
