@@ -130,7 +130,7 @@ export interface Attr { key: string; value: string; type: 'string' | 'bool' | 'i
 export interface SpanEvent { ts_ns: string; name: string; attributes: Record<string, unknown> }
 export interface SpanLink { trace_id: string; span_id: string; attributes: Record<string, unknown> }
 // GET /spans/usual?service&name&kind&duration_ns&env → where this duration stands among its kind in the last 24 h
-export interface UsualAnswer { count: number; percentile: number | null; p50_ns: number | null; p95_ns: number | null; p99_ns: number | null }
+export interface UsualAnswer { count: number; percentile: number | null /* 0..100: that share was quicker */; p50_ns: number | null; p95_ns: number | null; p99_ns: number | null }
 
 // ---- logs. q as above with severity>=warn, service:, trace:, body text ("free words" match the body)
 // GET /logs?q&from&to&limit=100&cursor&order=newest|oldest
