@@ -127,7 +127,8 @@ function useCommands(text: string): Command[] {
   const navigate = useNavigate();
   const scope = useScope();
   const actions = useScopeActions();
-  const { data } = useQuery(servicesQuery({ ...scope, live: false }));
+  // Asked anew each time: the live services page does not keep the cached answer up to date.
+  const { data } = useQuery({ ...servicesQuery({ ...scope, live: false }), refetchOnMount: "always" });
   return useMemo(() => {
     const out: Command[] = [];
     const typed = text.trim().toLowerCase();
