@@ -10,7 +10,8 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: !!process.env.CI,
-  retries: 0,
+  // A second try on a shared CI machine is listed as flaky: a bug to look into, not a reason to hold a change.
+  retries: process.env.CI ? 1 : 0,
   reporter: [["list"]],
   outputDir: "./test-results",
   use: {
