@@ -10,8 +10,7 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: !!process.env.CI,
-  // A second try on a shared CI machine is listed as flaky: a bug to look into, not a reason to hold a change.
-  retries: process.env.CI ? 1 : 0,
+  retries: 0,
   reporter: [["list"]],
   outputDir: "./test-results",
   use: {
