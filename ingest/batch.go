@@ -13,6 +13,7 @@ import (
 type batch struct {
 	name    string
 	opened  time.Time
+	closed  time.Time // when the newest request of it had been received
 	bytes   int64
 	rows    int
 	spans   *spanColumns

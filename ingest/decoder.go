@@ -7,6 +7,7 @@ type decoder struct {
 	limits    *Limits
 	resources *resources
 	series    *seriesCache
+	skew      *skews // nil while replaying
 
 	tally   tally
 	scratch []byte

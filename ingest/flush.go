@@ -74,6 +74,7 @@ func (in *Ingest) closeOpen(l *lane) {
 	}
 	l.timer.Stop()
 	l.open = nil
+	b.closed = time.Now()
 	in.busy.Store(b.rows >= busyRows)
 	select {
 	case in.queue <- b:

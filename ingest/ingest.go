@@ -74,6 +74,7 @@ type Ingest struct {
 	seen      *duplicates
 	stats     *stats
 	dirty     *dirtyMinutes
+	skew      *skews
 	stored    storedFiles
 
 	lanes    []*lane
@@ -117,14 +118,16 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 		opts: opts, pool: p, spool: dir,
 		resources: newResources(100_000), series: newSeriesCache(2_000_000),
 		ops: newOperations(opts.Limits.Operations), values: &valueSeen{max: opts.Limits.Values, keys: map[valueKey]*valueSet{}},
-		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(),
+		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
 	}
 	in.stored.files = map[string]*time.Timer{}
 	in.stats = newStats(in)
 	for range opts.Lanes {
-		in.lanes = append(in.lanes, &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)})
+		l := &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)}
+		l.decoder.skew = in.skew
+		in.lanes = append(in.lanes, l)
 	}
 	in.replay = newReplayer(in, left)
 	in.ctx, in.cancel = context.WithCancel(context.WithoutCancel(ctx))

@@ -29,6 +29,8 @@ type Stats struct {
 	FoldedOperations map[string]int64 `json:"folded_operations"` // spans counted under "(other)", by service
 	RejectedSeries   map[string]int64 `json:"rejected_series"`   // points beyond the cap, by metric
 	CappedKeys       []string         `json:"capped_keys"`       // "signal key" with more values than the cap
+
+	ClockSkews []ClockSkew `json:"clock_skews"` // senders whose clocks differ from ours, the worst first
 }
 
 // SignalStats is one signal since the start.
@@ -204,6 +206,7 @@ func (s *stats) flushed(b *batch, took time.Duration) {
 		_, last := span64(b.spans.start)
 		s.lagNanos.Store(time.Now().UnixNano() - last)
 		countResources(counts, b.spans.resource, b.spans.resources.list)
+		s.in.skew.observe(b.spans, b.closed)
 	}
 	countResources(counts, b.logs.resource, b.logs.resources.list)
 	s.mu.Lock()
@@ -238,7 +241,7 @@ func (in *Ingest) Stats() Stats {
 			AgeSeconds: in.replay.age().Seconds(), Spooled: s.spooledBatches.Load(), Replayed: s.replayed.Load(),
 			Quarantined: s.quarantined.Load(), Errors: s.spoolErrors.Load()},
 		FoldedOperations: in.ops.counts(), RejectedSeries: in.series.counts(), CappedKeys: []string{},
-		Services: []ServiceStats{}, Reasons: []ReasonStats{},
+		Services: []ServiceStats{}, Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
 	}
 	for signal := range signals {
 		out.Signals[signal.String()] = s.signals[signal].snapshot()

@@ -242,6 +242,9 @@ func (d *decoder) span(c *spanColumns, res, scope uint32, b []byte) bool {
 	if reason := d.checkSpan(traceID, spanID, parentID, start); reason != "" {
 		c.dropOpenRow()
 		d.tally.reject(reason, name)
+		if reason == rejectFuture {
+			d.skew.rejected(c.resources.list[res], start, d.received)
+		}
 		return true
 	}
 	if end < start {
