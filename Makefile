@@ -58,8 +58,8 @@ test-e2e: build web/node_modules/.installed ## journeys in a real browser
 crash: build ## kill the product, the engine or both at random for 5 minutes and count what was acknowledged
 	@go run ./bench/crash -duration 5m -bin bin/tidemark
 
-bench: build ## ingest beside the Collector: make bench TOOLS=DIRECTORY
-	@./bench/peer.sh $(TOOLS)
+bench: build ## ingest beside the Collector: make bench TOOLS=DIRECTORY [MODES="traces-grpc logs"]
+	@./bench/peer.sh $(TOOLS) $(MODES)
 
 lint: ## gofmt, vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
