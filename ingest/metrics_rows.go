@@ -7,25 +7,45 @@ import (
 	"slices"
 )
 
+// pointKey places one point: group is its day and the rank of its name, then come series and time.
+type pointKey struct {
+	group, series uint64
+	ts            int64
+	row           uint32
+}
+
+func comparePoints(a, b pointKey) int {
+	switch {
+	case a.group != b.group:
+		return cmp.Compare(a.group, b.group)
+	case a.series != b.series:
+		return cmp.Compare(a.series, b.series)
+	case a.ts != b.ts:
+		return cmp.Compare(a.ts, b.ts)
+	}
+	return int(a.row) - int(b.row)
+}
+
 // sortPoints orders points by name, series and time, the order of all three point tables, and cuts them into days.
 func (s *sorter) sortPoints(names *dict, name []uint32, series []uint64, ts []int64) []dayRows {
 	s.aux = names.ranks(s.aux)
-	s.perm = s.perm[:0]
-	for i := range ts {
-		s.perm = append(s.perm, uint32(i))
+	s.points = slices.Grow(s.points[:0], len(ts))
+	for i, t := range ts {
+		group := uint64(t*1e6/nanosPerDay)<<32 | uint64(s.aux[name[i]])
+		s.points = append(s.points, pointKey{group, series[i], t, uint32(i)})
 	}
-	day := func(i uint32) int64 { return ts[i] * 1e6 / nanosPerDay }
-	slices.SortFunc(s.perm, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(day(a), day(b)), cmp.Compare(s.aux[name[a]], s.aux[name[b]]),
-			cmp.Compare(series[a], series[b]), cmp.Compare(ts[a], ts[b]))
-	})
+	slices.SortFunc(s.points, comparePoints)
+	s.perm = s.perm[:0]
+	for _, k := range s.points {
+		s.perm = append(s.perm, k.row)
+	}
 	var days []dayRows
 	for from := 0; from < len(s.perm); {
-		to := from + 1
-		for to < len(s.perm) && day(s.perm[to]) == day(s.perm[from]) {
+		day, to := s.points[from].group>>32, from+1
+		for to < len(s.perm) && s.points[to].group>>32 == day {
 			to++
 		}
-		days = append(days, dayRows{day(s.perm[from]), s.perm[from:to]})
+		days = append(days, dayRows{int64(day), s.perm[from:to]})
 		from = to
 	}
 	return days

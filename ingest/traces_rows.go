@@ -15,6 +15,8 @@ type sorter struct {
 	perm  []uint32
 	ranks []uint32
 	aux   []uint32
+
+	points []pointKey
 }
 
 // sortSpans orders rows as the table spans does and returns them cut into days.
