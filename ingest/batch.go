@@ -20,14 +20,21 @@ type batch struct {
 	logs    *logColumns
 	metrics *metricColumns
 	fate    *fate
+
+	unjournaled bool // holds requests that its file does not
+	touched     bool // an insert of it may have happened
 }
 
 // fate is what becomes of a batch. It outlives the batch, whose columns are reused.
 type fate struct {
 	file    *spool.File   // nil when none could be created
-	done    chan struct{} // closed when the rest is valid
+	done    chan struct{} // closed when outcome and err are valid
 	outcome outcome
 	err     error
+
+	played  chan struct{} // outcome unsure: closed when the file has been replayed and playErr is valid
+	playErr error
+	ended   <-chan struct{} // the ingest closes
 }
 
 // await blocks until the fate is known. upTo is how far the request reaches in the spool file, 0 if it is not there.
@@ -37,10 +44,22 @@ func (f *fate) await(ctx context.Context, upTo int64) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if f.outcome == stored || f.outcome == spooled && upTo > 0 && f.file.Sync(upTo) == nil {
+	err := f.err
+	switch {
+	case f.outcome == stored, f.outcome == spooled && upTo > 0:
 		return nil
+	case f.outcome == unsure && upTo > 0:
+		select {
+		case <-f.played:
+			if err = f.playErr; err == nil {
+				return nil
+			}
+		case <-f.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: f.err}
+	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: err}
 }
 
 func (f *fate) seal(o outcome, err error) {
@@ -53,7 +72,8 @@ type outcome uint8
 const (
 	stored  outcome = iota // committed to ClickHouse
 	spooled                // on disk for as far as requests have been appended
-	lost                   // neither; err says why
+	unsure                 // appended but not fsynced: neither safe nor gone until it has been replayed
+	lost                   // nothing of it was kept; err says why
 )
 
 func newBatch() *batch {
@@ -65,6 +85,7 @@ func (b *batch) reset() {
 	b.logs.reset()
 	b.metrics.reset()
 	b.name, b.bytes, b.rows, b.fate = "", 0, 0, nil
+	b.unjournaled, b.touched = false, false
 }
 
 // decode appends a request's rows. If it is malformed, nothing of it remains.

@@ -123,8 +123,11 @@ func (p *pool) close() {
 func (p *pool) do(ctx context.Context, q ch.Query) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	for {
+	for tried := false; ; tried = true {
 		c, pooled, err := p.get(ctx)
+		if err != nil && !tried {
+			err = &dialError{err}
+		}
 		if err != nil {
 			return fmt.Errorf("connecting to ClickHouse: %w", err)
 		}
@@ -140,6 +143,11 @@ func (p *pool) do(ctx context.Context, q ch.Query) error {
 		return err
 	}
 }
+
+// dialError is a connection that never came about: nothing of the query has happened.
+type dialError struct{ error }
+
+func (e *dialError) Unwrap() error { return e.error }
 
 // table is a table's full name.
 func (p *pool) table(name string) string {
@@ -194,5 +202,6 @@ func permanent(err error) bool {
 	}
 	return e.IsCode(proto.ErrTypeMismatch, proto.ErrIncorrectData, proto.ErrCannotParseText, proto.ErrSizesOfArraysDoesntMatch,
 		proto.ErrCannotReadAllData, proto.ErrTooLargeStringSize, proto.ErrTooLargeArraySize, proto.ErrTooManyPartitions,
-		proto.ErrUnknownTypeOfQuery, proto.ErrBadArguments, proto.ErrLogicalError)
+		proto.ErrUnknownTypeOfQuery, proto.ErrBadArguments, proto.ErrLogicalError,
+		proto.ErrViolatedConstraint, proto.ErrFunctionThrowIfValueIsNonZero, proto.ErrValueIsOutOfRangeOfDataType, proto.ErrDecimalOverflow)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tidemarkhq/tidemark/ingest/spool"
 )
 
 // busyRows is the size of a batch from which on the next ones stay open longer.
@@ -22,20 +24,22 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 		return nil, &OverloadError{Reason: "shutting_down", RetryAfter: time.Second, Err: errShutDown}
 	}
 	away := in.away.Load()
-	if away && in.spool.Full() {
-		return nil, &OverloadError{Reason: "spool_full", RetryAfter: 10 * time.Second}
+	if away {
+		if err := in.checkSpool(); err != nil {
+			return nil, err
+		}
 	}
 	name := in.batchName()
 	file, err := in.spool.Create(name)
 	if err != nil {
-		in.stats.spoolFailed(err)
+		in.spoolFailed(err)
 		if away {
 			return nil, &OverloadError{Reason: "store_unavailable", RetryAfter: 5 * time.Second, Err: err}
 		}
 	}
 	b := in.batches.get()
 	b.name, b.opened = name, time.Now()
-	b.fate = &fate{file: file, done: make(chan struct{})}
+	b.fate = &fate{file: file, done: make(chan struct{}), ended: in.ctx.Done()}
 	in.liveMu.Lock()
 	in.live[b.fate] = struct{}{}
 	in.liveMu.Unlock()
@@ -52,6 +56,39 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 		}
 	})
 	return b, nil
+}
+
+// checkSpool says why, with ClickHouse away, no request can be taken: the spool is full, or its disk fails. A failing
+// disk is tried once in probeEvery, with nobody's request.
+func (in *Ingest) checkSpool() error {
+	if in.spool.Full() {
+		return &OverloadError{Reason: "spool_full", RetryAfter: 10 * time.Second}
+	}
+	if !in.sick.Load() {
+		return nil
+	}
+	last, now := in.probed.Load(), time.Now().UnixNano()
+	err := errSick
+	if now-last > int64(probeEvery) && in.probed.CompareAndSwap(last, now) {
+		if err = in.spool.Probe(); err == nil {
+			in.sick.Store(false)
+			return nil
+		}
+		in.stats.spoolFailed(err)
+	}
+	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: err}
+}
+
+const probeEvery = 500 * time.Millisecond
+
+var errSick = errors.New("the spool's disk fails, and ClickHouse is away")
+
+// spoolFailed counts a failed step of the spool and remembers that its disk is not to be trusted.
+func (in *Ingest) spoolFailed(err error) {
+	in.stats.spoolFailed(err)
+	if !errors.Is(err, spool.ErrFull) {
+		in.sick.Store(true)
+	}
 }
 
 // batchName is unique and sorts by age.
@@ -87,8 +124,7 @@ func (in *Ingest) closeOpen(l *lane) {
 	case in.queue <- b:
 	case <-stuck.C:
 		in.leaveToSpool(b, errStuck)
-		in.inFlight.Add(-b.bytes)
-		in.batches.put(b)
+		in.release(b)
 	}
 }
 
@@ -108,33 +144,76 @@ func (in *Ingest) flusher() {
 
 // settle decides a batch's fate.
 func (in *Ingest) settle(w *writer, b *batch) {
-	bytes := b.bytes
-	defer func() {
-		in.inFlight.Add(-bytes)
-		in.batches.put(b)
-	}()
 	if b.rows == 0 {
-		in.dropFile(b)
+		in.retire(b, 0)
 		in.settled(b.fate, stored, nil)
+		in.release(b)
 		return
 	}
 	if in.away.Load() && b.fate.file != nil {
 		in.leaveToSpool(b, errAway)
+		in.release(b)
 		return
 	}
-	begun := time.Now()
-	err := in.try(w, b)
-	if err == nil {
-		in.stats.flushed(b, time.Since(begun))
-		in.settled(b.fate, stored, nil)
-		in.dropFile(b)
-		return
+	err := in.commit(w, b)
+	switch {
+	case err == nil:
+		in.release(b)
+	case b.unjournaled && b.touched:
+		in.flush.Go(func() { in.hold(b, err) })
+	default:
+		in.leaveToSpool(b, err)
+		in.release(b)
 	}
-	in.opts.Logger.Warn("batch not stored", "batch", b.name, "rows", b.rows, "error", err)
-	in.leaveToSpool(b, err)
 }
 
 var errAway = errors.New("ClickHouse is away")
+
+// release gives a batch's bytes and columns back.
+func (in *Ingest) release(b *batch) {
+	in.inFlight.Add(-b.bytes)
+	in.batches.put(b)
+}
+
+// commit tries to store a batch and settles it if that succeeds.
+func (in *Ingest) commit(w *writer, b *batch) error {
+	begun := time.Now()
+	if err := in.try(w, b); err != nil {
+		in.opts.Logger.Warn("batch not stored", "batch", b.name, "rows", b.rows, "error", err)
+		return err
+	}
+	in.stats.flushed(b, time.Since(begun))
+	in.settled(b.fate, stored, nil)
+	in.retire(b, keepStored)
+	return nil
+}
+
+// hold keeps a batch of which a part may have been stored and a part is in no file: to refuse those requests could
+// store them twice, so they wait until it is certain, which the token makes safe to find out. Its bytes stay in
+// flight meanwhile, so that few such batches can gather.
+func (in *Ingest) hold(b *batch, err error) {
+	defer in.release(b)
+	w := newWriter(in)
+	var p patience
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		if p.exhausted(err) && w.salvage == nil {
+			w.salvage = in.newSalvage(b.name, false)
+		}
+		select {
+		case <-time.After(wait):
+		case <-in.ctx.Done():
+			in.leaveToSpool(b, err)
+			return
+		}
+		if err = in.commit(w, b); err == nil {
+			return
+		}
+		if in.closed.Load() {
+			in.leaveToSpool(b, err)
+			return
+		}
+	}
+}
 
 // try commits a batch, repeating failed inserts until SpoolAfter has passed since the first failure.
 func (in *Ingest) try(w *writer, b *batch) error {
@@ -142,6 +221,8 @@ func (in *Ingest) try(w *writer, b *batch) error {
 	return w.write(b, func(blk *block, token string) error {
 		for wait := 50 * time.Millisecond; ; wait *= 2 {
 			err := in.pool.insert(in.ctx, blk, token)
+			var dial *dialError
+			b.touched = b.touched || !errors.As(err, &dial)
 			if err == nil {
 				return nil
 			}
@@ -149,8 +230,9 @@ func (in *Ingest) try(w *writer, b *batch) error {
 			if failedSince.IsZero() {
 				failedSince = time.Now()
 			}
-			if permanent(err) || time.Since(failedSince)+wait > in.opts.SpoolAfter {
-				if !permanent(err) {
+			data := permanent(err)
+			if data || w.salvage != nil || time.Since(failedSince)+wait > in.opts.SpoolAfter {
+				if refusalOf(err) == unreachable {
 					in.away.Store(true)
 				}
 				return err
@@ -164,7 +246,8 @@ func (in *Ingest) try(w *writer, b *batch) error {
 	})
 }
 
-// leaveToSpool gives up on a batch for now: its file will be replayed.
+// leaveToSpool gives up on a batch for now: its file will be replayed. What could not be fsynced is not answered
+// before that.
 func (in *Ingest) leaveToSpool(b *batch, cause error) {
 	for _, s := range b.metrics.newSeries {
 		s.lastQueued.Store(0)
@@ -173,8 +256,16 @@ func (in *Ingest) leaveToSpool(b *batch, cause error) {
 		in.settled(b.fate, lost, cause)
 		return
 	}
-	in.settled(b.fate, spooled, cause)
 	in.stats.spooledBatches.Add(1)
+	if err := b.fate.file.SyncAll(); err != nil {
+		in.spoolFailed(err)
+		b.fate.played = make(chan struct{})
+		in.replay.addUnsure(b.name, b.fate)
+		in.settled(b.fate, unsure, cause)
+	} else {
+		in.settled(b.fate, spooled, cause)
+		b.fate.file.Close()
+	}
 	in.replay.add(b.name)
 }
 
@@ -183,41 +274,51 @@ func (in *Ingest) leaveToSpool(b *batch, cause error) {
 // the next process that it has them already.
 const keepStored = 5 * time.Second
 
-// dropFile sees to the removal of the file of a batch that is stored, or that has no rows.
-func (in *Ingest) dropFile(b *batch) {
+// retire closes the file of a batch that is stored, or that has no rows, and has it removed after a while.
+func (in *Ingest) retire(b *batch, after time.Duration) {
 	if b.fate.file == nil {
 		return
 	}
 	b.fate.file.Close()
-	name := b.name
-	if b.rows == 0 {
-		in.removeFile(name)
+	in.removeAfter(b.name, after)
+}
+
+// storedFiles are the files that only wait for their removal.
+type storedFiles struct {
+	mu     sync.Mutex
+	files  map[string]*time.Timer // guarded by mu, like closed
+	closed bool
+}
+
+// removeAfter removes a file after a while. If that fails it is tried again and again: were the file found by a later
+// process, ClickHouse might have forgotten its token by then.
+func (in *Ingest) removeAfter(name string, after time.Duration) {
+	if after == 0 && in.removeFile(name) {
 		return
 	}
 	in.stored.mu.Lock()
 	defer in.stored.mu.Unlock()
-	in.stored.files[name] = time.AfterFunc(keepStored, func() {
+	if in.stored.closed {
+		return
+	}
+	in.stored.files[name] = time.AfterFunc(max(after, removeAgain), func() {
 		in.stored.mu.Lock()
 		_, mine := in.stored.files[name]
 		delete(in.stored.files, name)
 		in.stored.mu.Unlock()
 		if mine {
-			in.removeFile(name)
+			in.removeAfter(name, 0)
 		}
 	})
 }
 
-// storedFiles are the files that only wait for their removal.
-type storedFiles struct {
-	mu    sync.Mutex
-	files map[string]*time.Timer // guarded by mu
-}
+const removeAgain = time.Second
 
 // dropStored removes them now: everything has been answered.
 func (in *Ingest) dropStored() {
 	in.stored.mu.Lock()
 	files := in.stored.files
-	in.stored.files = map[string]*time.Timer{}
+	in.stored.files, in.stored.closed = nil, true
 	in.stored.mu.Unlock()
 	for name, timer := range files {
 		timer.Stop()
@@ -225,11 +326,12 @@ func (in *Ingest) dropStored() {
 	}
 }
 
-func (in *Ingest) removeFile(name string) {
-	if err := in.spool.Remove(name); err != nil {
+func (in *Ingest) removeFile(name string) bool {
+	err := in.spool.Remove(name)
+	if err != nil {
 		in.stats.spoolFailed(err)
-		in.replay.add(name) // its token makes the replay harmless, and it ends with another removal
 	}
+	return err == nil
 }
 
 // Flush commits what is open and waits for all that is under way; a reader then sees everything acknowledged before
@@ -298,7 +400,8 @@ func (in *Ingest) Close(ctx context.Context) error {
 
 // Ready tells whether requests can be accepted, and whether ClickHouse takes them at once.
 func (in *Ingest) Ready() (accepting, storing bool) {
-	return !in.closed.Load() && !(in.away.Load() && in.spool.Full()), !in.away.Load()
+	away := in.away.Load()
+	return !in.closed.Load() && (!away || in.checkSpool() == nil), !away
 }
 
 // writer turns batches into inserts. It holds the scratch space of one flusher.
@@ -309,28 +412,27 @@ type writer struct {
 	red    *rollup
 	traces traceIndex
 	values []valueRow
+
+	batch   string // the one being written: the prefix of its tokens
+	insert  func(*block, string) error
+	salvage *salvage // not nil while a poison batch is stored in parts
 }
 
 func newWriter(in *Ingest) *writer { return &writer{in: in, red: newRollup()} }
 
 // write calls insert for each table and day of a batch, in an order and with tokens that depend on the batch alone.
 func (w *writer) write(b *batch, insert func(*block, string) error) error {
-	put := func(day int64) error {
-		if w.block.rows == 0 {
-			return nil
-		}
-		return insert(&w.block, fmt.Sprintf("%s/%s/%d", b.name, w.block.table, day))
-	}
-	if err := w.writeSpans(b, put); err != nil {
+	w.batch, w.insert = b.name, insert
+	if err := w.writeSpans(b); err != nil {
 		return err
 	}
-	if err := w.writeLogs(b, put); err != nil {
+	if err := w.writeLogs(b); err != nil {
 		return err
 	}
-	return w.writeMetrics(b, put)
+	return w.writeMetrics(b)
 }
 
-func (w *writer) writeSpans(b *batch, put func(int64) error) error {
+func (w *writer) writeSpans(b *batch) error {
 	c := b.spans
 	if c.rows() == 0 {
 		return nil
@@ -338,31 +440,29 @@ func (w *writer) writeSpans(b *batch, put func(int64) error) error {
 	w.values = w.values[:0]
 	now := time.Now().Unix()
 	first, last := span64(c.start)
-	if err := w.putResources(Traces, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put); err != nil {
+	if err := w.putResources(Traces, c.resources.list, first/nanosPerSecond, last/nanosPerSecond); err != nil {
 		return err
 	}
 	for _, d := range w.sort.sortSpans(c) {
-		w.block.spanBlock(c, d.perm)
-		if err := put(d.day); err != nil {
+		good, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.spanBlock(c, perm) })
+		if err != nil {
 			return err
 		}
-		w.traces.aggregate(c, d.perm)
-		w.block.traceBlock(c, d.day, w.traces.rows)
-		if err := put(d.day); err != nil {
+		w.traces.aggregate(c, good)
+		if _, err := putRows(w, d.day, w.traces.rows, func(rows []traceRow) { w.block.traceBlock(c, d.day, rows) }); err != nil {
 			return err
 		}
-		w.red.aggregate(c, d.perm, w.in.ops)
-		w.block.redBlock(c, w.red.rows)
-		if err := put(d.day); err != nil {
+		w.red.aggregate(c, good, w.in.ops)
+		if _, err := putRows(w, d.day, w.red.rows, func(rows []redRow) { w.block.redBlock(c, rows) }); err != nil {
 			return err
 		}
-		w.values = w.in.values.collect("traces", d.perm, &c.attrs, now, w.values)
+		w.values = w.in.values.collect("traces", good, &c.attrs, now, w.values)
 	}
 	w.in.dirty.touch(first, last, c.start)
-	return w.finishSignal(Traces, put)
+	return w.finishSignal(Traces)
 }
 
-func (w *writer) writeLogs(b *batch, put func(int64) error) error {
+func (w *writer) writeLogs(b *batch) error {
 	c := b.logs
 	if c.rows() == 0 {
 		return nil
@@ -370,20 +470,20 @@ func (w *writer) writeLogs(b *batch, put func(int64) error) error {
 	w.values = w.values[:0]
 	now := time.Now().Unix()
 	first, last := span64(c.ts)
-	if err := w.putResources(Logs, c.resources.list, first/nanosPerSecond, last/nanosPerSecond, put); err != nil {
+	if err := w.putResources(Logs, c.resources.list, first/nanosPerSecond, last/nanosPerSecond); err != nil {
 		return err
 	}
 	for _, d := range w.sort.sortLogs(c) {
-		w.block.logBlock(c, d.perm)
-		if err := put(d.day); err != nil {
+		good, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.logBlock(c, perm) })
+		if err != nil {
 			return err
 		}
-		w.values = w.in.values.collect("logs", d.perm, &c.attrs, now, w.values)
+		w.values = w.in.values.collect("logs", good, &c.attrs, now, w.values)
 	}
-	return w.finishSignal(Logs, put)
+	return w.finishSignal(Logs)
 }
 
-func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
+func (w *writer) writeMetrics(b *batch) error {
 	c := b.metrics
 	if c.rows() == 0 {
 		return nil
@@ -391,15 +491,14 @@ func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
 	first, last := span64(c.ts)
 	w.values = w.values[:0]
 	now := time.Now().Unix()
-	if err := w.putResources(Metrics, c.resources.list, first/1000, last/1000, put); err != nil {
+	if err := w.putResources(Metrics, c.resources.list, first/1000, last/1000); err != nil {
 		return err
 	}
 	if len(c.newSeries) > 0 { // before the points, so that no reader meets a point without its series
 		for _, s := range c.newSeries {
 			w.values = w.in.values.list("metrics", s.attributes, now, w.values)
 		}
-		w.block.seriesBlock(c.newSeries, first/1000, last/1000)
-		if err := put(0); err != nil {
+		if _, err := putRows(w, 0, c.newSeries, func(rows []*seriesInfo) { w.block.seriesBlock(rows, first/1000, last/1000) }); err != nil {
 			return err
 		}
 		for _, s := range c.newSeries {
@@ -407,29 +506,26 @@ func (w *writer) writeMetrics(b *batch, put func(int64) error) error {
 		}
 	}
 	for _, d := range w.sort.sortPoints(c.names, c.name, c.series, c.ts) {
-		w.block.sampleBlock(c, d.perm)
-		if err := put(d.day); err != nil {
+		if _, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.sampleBlock(c, perm) }); err != nil {
 			return err
 		}
 	}
 	for _, d := range w.sort.sortPoints(c.names, c.distributions.name, c.distributions.series, c.distributions.ts) {
-		w.block.distributionBlock(c, d.perm)
-		if err := put(d.day); err != nil {
+		if _, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.distributionBlock(c, perm) }); err != nil {
 			return err
 		}
 	}
 	for _, d := range w.sort.sortPoints(c.names, c.exemplars.name, c.exemplars.series, c.exemplars.ts) {
-		w.block.exemplarBlock(c, d.perm)
-		if err := put(d.day); err != nil {
+		if _, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.exemplarBlock(c, perm) }); err != nil {
 			return err
 		}
 	}
-	return w.finishSignal(Metrics, put)
+	return w.finishSignal(Metrics)
 }
 
 // putResources writes the resources that are due, before the rows that refer to them: no reader meets a span whose
 // resource is not there. first and last are Unix seconds.
-func (w *writer) putResources(signal Signal, list []*resource, first, last int64, put func(int64) error) error {
+func (w *writer) putResources(signal Signal, list []*resource, first, last int64) error {
 	now := time.Now().Unix()
 	var due []*resource
 	for _, r := range list {
@@ -439,8 +535,7 @@ func (w *writer) putResources(signal Signal, list []*resource, first, last int64
 		}
 	}
 	if len(due) > 0 {
-		w.block.resourceBlock(due, first, last)
-		if err := put(int64(signal)); err != nil {
+		if _, err := putRows(w, int64(signal), due, func(rows []*resource) { w.block.resourceBlock(rows, first, last) }); err != nil {
 			return err
 		}
 		for _, r := range due {
@@ -454,12 +549,10 @@ func (w *writer) putResources(signal Signal, list []*resource, first, last int64
 }
 
 // finishSignal writes the attribute values that are due, then tells the tap.
-func (w *writer) finishSignal(signal Signal, put func(int64) error) error {
-	if len(w.values) > 0 {
-		w.block.valueBlock(w.values, time.Now().Unix())
-		if err := put(int64(signal)); err != nil {
-			return err
-		}
+func (w *writer) finishSignal(signal Signal) error {
+	now := time.Now().Unix()
+	if _, err := putRows(w, int64(signal), w.values, func(rows []valueRow) { w.block.valueBlock(rows, now) }); err != nil {
+		return err
 	}
 	if w.in.opts.Tap != nil {
 		w.in.opts.Tap(signal.String())

@@ -84,6 +84,8 @@ type Ingest struct {
 	busy     atomic.Bool // the last batch was large
 	away     atomic.Bool // inserts have been failing: batches go to the spool untried
 	closed   atomic.Bool
+	sick     atomic.Bool  // the spool's disk has been failing
+	probed   atomic.Int64 // Unix nanoseconds when it was last tried
 	lastName atomic.Int64
 	suffix   string
 
@@ -106,7 +108,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, left, err := spool.Open(opts.SpoolDir, spool.Options{MaxBytes: opts.SpoolBytes, SyncDelay: opts.SyncDelay})
+	dir, left, err := spool.Open(opts.SpoolDir, spool.Options{MaxBytes: opts.SpoolBytes, Reserve: opts.SpoolReserve, SyncDelay: opts.SyncDelay})
 	if err != nil {
 		return nil, err
 	}
@@ -264,11 +266,13 @@ func (in *Ingest) lane() *lane {
 // journal writes a request to the batch's spool file and returns how far to sync, 0 if it could not be written.
 func (in *Ingest) journal(b *batch, rec spool.Record) int64 {
 	if b.fate.file == nil {
+		b.unjournaled = true
 		return 0
 	}
 	upTo, err := b.fate.file.Append(rec)
 	if err != nil {
-		in.stats.spoolFailed(err)
+		b.unjournaled = true
+		in.spoolFailed(err)
 		return 0
 	}
 	return upTo

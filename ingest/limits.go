@@ -71,6 +71,7 @@ const (
 	foldedValues        = "values_capped"
 	malformedRequest    = "malformed"
 	duplicateRequest    = "duplicate"
+	rejectedByStore     = "refused_by_store"
 )
 
 // tally collects what one request lost. It is used by one goroutine and read when the request is done.

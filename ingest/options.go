@@ -18,6 +18,9 @@ type Options struct {
 	SpoolDir string
 	// SpoolBytes is how much the spool may hold before ingest refuses. Bytes, default 8 GiB.
 	SpoolBytes int64
+	// SpoolReserve is how much of its disk the spool leaves free, for the engine's merges and for everyone else; it
+	// counts as full when less is left. Bytes, default 512 MiB.
+	SpoolReserve int64
 	// SyncDelay is how long an acknowledgement waits for others to share its fsync. Default 3 ms.
 	SyncDelay time.Duration
 	// AckAfterCommit answers only when ClickHouse has committed, for machines whose disk may vanish with them.
@@ -67,7 +70,7 @@ type Options struct {
 // DefaultOptions are the options without any configuration; DSN and SpoolDir are still to be set.
 func DefaultOptions() Options {
 	return Options{
-		SpoolBytes: 8 << 30, SyncDelay: 3 * time.Millisecond,
+		SpoolBytes: 8 << 30, SpoolReserve: 512 << 20, SyncDelay: 3 * time.Millisecond,
 		FlushRows: 100_000, FlushBytes: 48 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second,
 		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
 		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,

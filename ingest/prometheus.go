@@ -28,6 +28,7 @@ var (
 	descSpooled    = desc("spooled_batches_total", "Batches left to the spool.")
 	descReplayed   = desc("replayed_batches_total", "Batches replayed from the spool.")
 	descQuarantine = desc("quarantined_files_total", "Spool files quarantined.")
+	descSetAside   = desc("set_aside_rows_total", "Rows that ClickHouse refused one by one and that were set aside.")
 	descSpoolError = desc("spool_errors_total", "Failed operations on the spool.")
 	descInsertErr  = desc("insert_errors_total", "Failed inserts.", "table")
 	descLag        = desc("lag_seconds", "Time from the start of the newest span of the newest batch to its commit.")
@@ -86,6 +87,7 @@ func (s *stats) Collect(ch chan<- prometheus.Metric) {
 	counter(descSpooled, float64(st.Spool.Spooled))
 	counter(descReplayed, float64(st.Spool.Replayed))
 	counter(descQuarantine, float64(st.Spool.Quarantined))
+	counter(descSetAside, float64(st.Spool.SetAside))
 	counter(descSpoolError, float64(st.Spool.Errors))
 	gauge(descLag, st.LagSeconds)
 }

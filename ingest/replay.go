@@ -3,6 +3,8 @@ package ingest
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -20,14 +22,12 @@ type replayer struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	pending []string // names, oldest first; guarded by mu
+	pending []string         // names, oldest first; guarded by mu
+	unsure  map[string]*fate // of those whose clients wait for the replay; guarded by mu
 }
 
-// poisonAfter is how often ClickHouse may refuse the very content of a batch before its file is quarantined.
-const poisonAfter = 3
-
 func newReplayer(in *Ingest, left []string) *replayer {
-	r := &replayer{in: in, wake: make(chan struct{}, 1), pending: left}
+	r := &replayer{in: in, wake: make(chan struct{}, 1), pending: left, unsure: map[string]*fate{}}
 	cutoff := time.Now().Add(-in.opts.DuplicateWindow).UnixNano()
 	for _, name := range left {
 		in.spool.Heads(name, cutoff, func(rec spool.Record, n int) {
@@ -51,6 +51,13 @@ func (r *replayer) add(name string) {
 	}
 }
 
+// addUnsure has a fate told when its file, which is still to be added, has been replayed.
+func (r *replayer) addUnsure(name string, f *fate) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsure[name] = f
+}
+
 func (r *replayer) oldest() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,11 +67,18 @@ func (r *replayer) oldest() string {
 	return r.pending[0]
 }
 
-func (r *replayer) done(name string) {
+// done tells that a file needs no more replaying; err says what is not stored of it.
+func (r *replayer) done(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i, ok := slices.BinarySearch(r.pending, name); ok {
 		r.pending = slices.Delete(r.pending, i, i+1)
+	}
+	if f := r.unsure[name]; f != nil {
+		delete(r.unsure, name)
+		f.playErr = err
+		close(f.played)
+		f.file.Close()
 	}
 }
 
@@ -87,7 +101,6 @@ func (r *replayer) run() {
 			if !r.file(w, name) {
 				return
 			}
-			r.done(name)
 		}
 	}
 }
@@ -121,9 +134,12 @@ func (r *replayer) pause(d time.Duration) bool {
 func (r *replayer) file(w *writer, name string) bool {
 	b := r.in.batches.get()
 	defer r.in.batches.put(b)
-	b.name = name
-	damage := r.decode(b, name)
-	refused := 0
+	damage, ok := r.read(b, name)
+	if !ok {
+		return false
+	}
+	w.salvage = nil
+	var p patience
 	for wait := 100 * time.Millisecond; b.rows > 0; wait = min(2*wait, 5*time.Second) {
 		err := w.write(b, func(blk *block, token string) error { return r.in.pool.insert(r.in.ctx, blk, token) })
 		if err == nil {
@@ -132,13 +148,12 @@ func (r *replayer) file(w *writer, name string) bool {
 		for _, s := range b.metrics.newSeries {
 			s.lastQueued.Store(0)
 		}
-		if permanent(err) {
-			if refused++; refused >= poisonAfter {
-				r.quarantine(name, err)
-				return true
-			}
-		}
+		r.in.stats.insertFailed(w.block.table, err)
 		r.in.opts.Logger.Warn("batch not replayed", "batch", name, "rows", b.rows, "error", err)
+		if p.exhausted(err) {
+			w.salvage = r.in.newSalvage(name, true)
+			p = patience{}
+		}
 		if !r.pause(wait) || !r.waitForStore() {
 			return false
 		}
@@ -146,28 +161,62 @@ func (r *replayer) file(w *writer, name string) bool {
 	r.in.stats.replayed.Add(1)
 	if damage != nil {
 		r.quarantine(name, damage)
-		return true
+	} else {
+		r.remove(name)
 	}
-	if err := r.in.spool.Remove(name); err != nil {
-		r.in.stats.spoolFailed(err)
-	}
+	r.done(name, damage)
 	return true
 }
 
-// decode reads a file's requests as they were read at first: limits are judged by the time of receipt.
+// remove deletes the file of a batch that is stored, at once unless it is so young that its clients may not have had
+// their answers yet.
+func (r *replayer) remove(name string) {
+	if batchAge(name) < time.Minute {
+		r.in.removeAfter(name, keepStored)
+		return
+	}
+	r.in.removeAfter(name, 0)
+}
+
+// readAgain is how often a file that cannot be read is tried before it is quarantined unread.
+const readAgain = 8
+
+// read decodes a file into a batch. Damage is an answer; a disk that cannot read at the moment is not: to store what
+// it gave so far, under the file's token, would keep out the rest.
+func (r *replayer) read(b *batch, name string) (damage error, ok bool) {
+	wait := 50 * time.Millisecond
+	for range readAgain {
+		b.reset()
+		b.name = name
+		damage = r.decode(b, name)
+		if damage == nil || errors.Is(damage, spool.ErrDamaged) || errors.Is(damage, fs.ErrNotExist) {
+			return damage, true
+		}
+		r.in.stats.spoolFailed(damage)
+		r.in.opts.Logger.Error("spool file not readable", "batch", name, "error", damage)
+		if !r.pause(wait) {
+			return damage, false
+		}
+		wait *= 2
+	}
+	b.reset()
+	b.name = name
+	return damage, true
+}
+
+// decode reads a file's requests as they were read at first: limits are judged by the time of receipt. The cap of
+// series is not applied again, since another order would reject what has been acknowledged.
 func (r *replayer) decode(b *batch, name string) error {
-	d := newDecoder(&r.in.opts.Limits, r.in.resources, r.in.series)
-	err := r.in.spool.Read(name, func(rec spool.Record) error {
+	limits := r.in.opts.Limits
+	limits.Series = math.MaxInt
+	d := newDecoder(&limits, r.in.resources, r.in.series)
+	return r.in.spool.Read(name, func(rec spool.Record) error {
 		d.begin(rec.Received)
 		if err := b.decode(d, Signal(rec.Signal), rec.Body); err != nil {
 			r.in.stats.count(Signal(rec.Signal), malformedRequest, 1, err.Error())
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, spool.ErrDamaged) {
-		r.in.opts.Logger.Error("spool file not readable", "batch", name, "error", err)
-	}
-	return err
 }
 
 func (r *replayer) quarantine(name string, cause error) {
@@ -178,9 +227,16 @@ func (r *replayer) quarantine(name string, cause error) {
 	}
 }
 
-// age is how old the oldest pending batch is; names begin with the time at which it was opened.
+// age is how old the oldest pending batch is.
 func (r *replayer) age() time.Duration {
-	name := r.oldest()
+	if name := r.oldest(); name != "" {
+		return batchAge(name)
+	}
+	return 0
+}
+
+// batchAge is the time since a batch was opened, with which its name begins.
+func batchAge(name string) time.Duration {
 	if len(name) < 16 {
 		return 0
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,8 @@ type SpoolStats struct {
 	AgeSeconds  float64 `json:"age_seconds"` // of the oldest pending file
 	Spooled     int64   `json:"spooled"`     // batches left to the spool since the start
 	Replayed    int64   `json:"replayed"`
-	Quarantined int64   `json:"quarantined"`
+	Quarantined int64   `json:"quarantined"` // files
+	SetAside    int64   `json:"set_aside"`   // rows that ClickHouse refused one by one, in files of their own
 	Errors      int64   `json:"errors"`
 }
 
@@ -90,6 +92,7 @@ type stats struct {
 	spooledBatches atomic.Int64
 	replayed       atomic.Int64
 	quarantined    atomic.Int64
+	asideRows      atomic.Int64
 	spoolErrors    atomic.Int64
 	stored         [signals]atomic.Int64
 
@@ -186,6 +189,19 @@ func (s *stats) spoolFailed(err error) {
 	s.lastError = err.Error()
 }
 
+// setAside counts rows that ClickHouse refused one by one.
+func (s *stats) setAside(table string, rows int, cause error) {
+	signal := Traces
+	switch {
+	case table == "logs":
+		signal = Logs
+	case strings.HasPrefix(table, "metric_"):
+		signal = Metrics
+	}
+	s.asideRows.Add(int64(rows))
+	s.count(signal, rejectedByStore, rows, table+": "+cause.Error())
+}
+
 func (s *stats) insertFailed(table string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +255,7 @@ func (in *Ingest) Stats() Stats {
 		Storing: storing, LagSeconds: float64(s.lagNanos.Load()) / 1e9, InsertErrors: map[string]int64{},
 		Spool: SpoolStats{Files: in.spool.Files(), Pending: in.replay.depth(), Bytes: in.spool.Bytes(), Limit: in.opts.SpoolBytes,
 			AgeSeconds: in.replay.age().Seconds(), Spooled: s.spooledBatches.Load(), Replayed: s.replayed.Load(),
-			Quarantined: s.quarantined.Load(), Errors: s.spoolErrors.Load()},
+			Quarantined: s.quarantined.Load(), SetAside: s.asideRows.Load(), Errors: s.spoolErrors.Load()},
 		FoldedOperations: in.ops.counts(), RejectedSeries: in.series.counts(), CappedKeys: []string{},
 		Services: []ServiceStats{}, Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
 	}

@@ -42,7 +42,7 @@ const (
 	maxBody = 1 << 30
 )
 
-// ErrFull refuses a record because the spool holds as many bytes as it may.
+// ErrFull refuses a record because the spool holds as many bytes as it may, or the disk as many as it can.
 var ErrFull = errors.New("spool is full")
 
 // ErrDamaged is a file that could not be read to its end.
@@ -52,6 +52,8 @@ var ErrDamaged = errors.New("spool file is damaged")
 type Options struct {
 	// MaxBytes is how much the spool may hold before it refuses. Default 8 GiB.
 	MaxBytes int64
+	// Reserve is how much of the disk stays free for others, the engine on the same disk among them. 0 takes all.
+	Reserve int64
 	// SyncDelay is how long a record waits for others to share its fsync. Default 3 ms.
 	SyncDelay time.Duration
 }
@@ -72,6 +74,12 @@ type Dir struct {
 
 	bytes atomic.Int64 // in all files
 	files atomic.Int64
+
+	room struct { // what the disk had left when it was last asked
+		sync.Mutex
+		asked time.Time
+		full  bool
+	}
 
 	// fault, set by tests only, may fail a step before it happens or report failure although it happened.
 	fault func(step string) (before, after error)
@@ -106,6 +114,7 @@ func Open(path string, opts Options) (*Dir, []string, error) {
 			}
 		}
 	}
+	d.dropNotes(entries)
 	sort.Strings(names)
 	return d, names, nil
 }
@@ -120,7 +129,7 @@ func (d *Dir) Bytes() int64 { return d.bytes.Load() }
 func (d *Dir) Files() int64 { return d.files.Load() }
 
 // Full tells whether no further record is taken.
-func (d *Dir) Full() bool { return d.bytes.Load() >= d.opts.MaxBytes }
+func (d *Dir) Full() bool { return d.bytes.Load() >= d.opts.MaxBytes || d.diskFull() }
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name+suffix) }
 
@@ -179,6 +188,7 @@ func (d *Dir) Remove(name string) error {
 	}
 	d.bytes.Add(-info.Size())
 	d.files.Add(-1)
+	os.Remove(d.splitFile(name)) // after the file, whose notes it holds
 	return nil
 }
 
@@ -193,6 +203,7 @@ func (d *Dir) Quarantine(name string) error {
 	}
 	d.bytes.Add(-info.Size())
 	d.files.Add(-1)
+	os.Remove(d.splitFile(name))
 	return nil
 }
 
@@ -282,8 +293,9 @@ type File struct {
 	written int64 // guarded by mu, like all below
 	synced  int64
 	syncing bool
-	named   bool // the directory entry is on disk
-	err     error
+	named   bool  // the directory entry is on disk
+	err     error // of an append: the file takes no more
+	syncErr error // of an fsync: what it was to keep may be gone, and a later success would prove nothing
 }
 
 func (f *File) write(b []byte) error {
@@ -301,6 +313,21 @@ func (f *File) write(b []byte) error {
 	return err
 }
 
+// undo takes back what a failed append may have left, so that the file ends with a sound record: one that its client
+// was told to send again must not be stored from here too.
+func (f *File) undo(to int64) {
+	f.mu.Lock()
+	f.written = to
+	f.mu.Unlock()
+	info, err := f.f.Stat()
+	if err != nil || info.Size() <= to {
+		return
+	}
+	if f.f.Truncate(to) == nil {
+		f.dir.bytes.Add(to - info.Size())
+	}
+}
+
 // Append writes a record and returns the position to hand to Sync. Appends of one file must not overlap. After a
 // failed append the file takes no more.
 func (f *File) Append(rec Record) (int64, error) {
@@ -308,7 +335,7 @@ func (f *File) Append(rec Record) (int64, error) {
 		return 0, ErrFull
 	}
 	f.mu.Lock()
-	err := f.err
+	err, start := errors.Join(f.err, f.syncErr), f.written
 	f.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -319,10 +346,11 @@ func (f *File) Append(rec Record) (int64, error) {
 	binary.LittleEndian.PutUint64(head[8:], uint64(rec.Received))
 	binary.LittleEndian.PutUint64(head[16:], rec.Hash)
 	binary.LittleEndian.PutUint64(head[24:], xxhash.Sum64(head[:24]))
-	if err := f.write(head[:]); err != nil {
-		return 0, fmt.Errorf("appending to the spool: %w", err)
+	if err = f.write(head[:]); err == nil {
+		err = f.write(rec.Body)
 	}
-	if err := f.write(rec.Body); err != nil {
+	if err != nil {
+		f.undo(start)
 		return 0, fmt.Errorf("appending to the spool: %w", err)
 	}
 	return f.written, nil
@@ -333,7 +361,7 @@ func (f *File) Append(rec Record) (int64, error) {
 func (f *File) Sync(upTo int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.synced < upTo && f.err == nil {
+	for f.synced < upTo && f.syncErr == nil {
 		if f.syncing {
 			f.cond.Wait()
 			continue
@@ -349,8 +377,8 @@ func (f *File) Sync(upTo int64) error {
 		err := f.syncNow(named)
 		f.mu.Lock()
 		f.syncing = false
-		if err != nil && f.err == nil {
-			f.err = fmt.Errorf("syncing the spool: %w", err)
+		if err != nil && f.syncErr == nil {
+			f.syncErr = fmt.Errorf("syncing the spool: %w", err)
 		}
 		if err == nil {
 			f.synced, f.named = target, true
@@ -360,7 +388,7 @@ func (f *File) Sync(upTo int64) error {
 	if f.synced >= upTo {
 		return nil
 	}
-	return f.err
+	return f.syncErr
 }
 
 // syncNow flushes the file and, the first time, the directory that names it.
@@ -371,14 +399,15 @@ func (f *File) syncNow(named bool) error {
 	if named {
 		return nil
 	}
-	return f.dir.step("fsync directory", func() error {
-		dir, err := os.Open(f.dir.path)
-		if err != nil {
-			return err
-		}
-		defer dir.Close()
-		return dir.Sync()
-	})
+	return f.dir.step("fsync directory", func() error { return syncDir(f.dir.path) })
+}
+
+// SyncAll returns when everything appended is on the disk. Appends must be over.
+func (f *File) SyncAll() error {
+	f.mu.Lock()
+	upTo := f.written
+	f.mu.Unlock()
+	return f.Sync(upTo)
 }
 
 // Close closes the file; it stays in the directory. Those still waiting in Sync must be done.
