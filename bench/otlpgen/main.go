@@ -25,18 +25,17 @@ import (
 )
 
 type options struct {
-	signal     string
-	target     target
-	conns      int
-	duration   time.Duration
-	count      int64
-	rate       float64
-	pids       string
-	seed       uint64
-	shape      shape
-	items      int
-	distinct   int
-	compressed bool
+	signal   string
+	target   target
+	conns    int
+	duration time.Duration
+	count    int64
+	rate     float64
+	pids     string
+	seed     uint64
+	shape    shape
+	items    int
+	distinct int
 }
 
 func main() {
@@ -52,7 +51,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 0, "items a second in all; 0 is as fast as acknowledged")
 	flag.StringVar(&o.pids, "pids", "", "server process ids whose CPU time to report, comma separated")
 	flag.IntVar(&o.items, "items", 500, "items a request, about")
-	flag.IntVar(&o.distinct, "payloads", 0, "distinct requests encoded beforehand; 0: 64, of metrics 200 (one a sending instance)")
+	flag.IntVar(&o.distinct, "payloads", 0, "distinct requests encoded beforehand; 0: 64, or as many as all services need; of metrics 200 (one a sending instance)")
 	flag.IntVar(&o.shape.services, "services", 20, "services")
 	flag.IntVar(&o.shape.routes, "routes", 20, "routes a service")
 	flag.IntVar(&o.shape.attrs, "attrs", 10, "attributes a span or log record, at least")
@@ -97,7 +96,7 @@ func encode(o *options) ([]*payload, error) {
 		return nil, fmt.Errorf("-signal %q: want traces, logs or metrics", o.signal)
 	}
 	if o.distinct == 0 {
-		o.distinct = 64
+		o.distinct = max(64, (o.shape.services+neighbours-1)/neighbours)
 		if o.signal == "metrics" {
 			o.distinct = 200
 		}

@@ -9,9 +9,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// traces encodes about n spans: calls through the services with their clients and database statements, one in fifty
-// failed. With n = 1 a request is one span, as a small sender's.
-func traces(r *rand.Rand, s shape, n, _ int) (*payload, error) {
+// neighbours is how many services meet in one request, however many there are.
+const neighbours = 20
+
+// traces encodes about n spans: calls through neighbouring services with their clients and database statements, one in
+// fifty failed. With n = 1 a request is one span, as a small sender's.
+func traces(r *rand.Rand, s shape, n, which int) (*payload, error) {
 	p := &payload{}
 	td := ptrace.NewTraces()
 	scopes := map[int]ptrace.ScopeSpans{}
@@ -29,10 +32,11 @@ func traces(r *rand.Rand, s shape, n, _ int) (*payload, error) {
 	}
 	for p.items < n {
 		id := p.traceID(r)
-		root, start := r.IntN(s.services), r.Uint64N(900_000_000)
+		near := min(neighbours, s.services)
+		root, start := r.IntN(near), r.Uint64N(900_000_000)
 		var parents []pcommon.SpanID
 		for i := range min(5+r.IntN(11), n-p.items) {
-			service := (root + i/2) % s.services
+			service := (which*near + (root+i/2)%near) % s.services
 			span := scope(service).Spans().AppendEmpty()
 			span.SetTraceID(id)
 			span.SetSpanID(p.spanID(r))
