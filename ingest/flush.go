@@ -184,7 +184,7 @@ func (in *Ingest) commit(w *writer, b *batch) error {
 	}
 	in.stats.flushed(b, time.Since(begun))
 	in.settled(b.fate, stored, nil)
-	in.retire(b, keepStored)
+	in.retire(b, in.opts.keep)
 	return nil
 }
 
@@ -293,15 +293,18 @@ type storedFiles struct {
 // removeAfter removes a file after a while. If that fails it is tried again and again: were the file found by a later
 // process, ClickHouse might have forgotten its token by then.
 func (in *Ingest) removeAfter(name string, after time.Duration) {
-	if after == 0 && in.removeFile(name) {
-		return
+	if after == 0 {
+		if in.removeFile(name) {
+			return
+		}
+		after = removeAgain
 	}
 	in.stored.mu.Lock()
 	defer in.stored.mu.Unlock()
 	if in.stored.closed {
 		return
 	}
-	in.stored.files[name] = time.AfterFunc(max(after, removeAgain), func() {
+	in.stored.files[name] = time.AfterFunc(after, func() {
 		in.stored.mu.Lock()
 		_, mine := in.stored.files[name]
 		delete(in.stored.files, name)

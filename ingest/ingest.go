@@ -108,7 +108,8 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, left, err := spool.Open(opts.SpoolDir, spool.Options{MaxBytes: opts.SpoolBytes, Reserve: opts.SpoolReserve, SyncDelay: opts.SyncDelay})
+	p.fault = opts.insertFault
+	dir, left, err := spool.Open(opts.SpoolDir, spool.Options{MaxBytes: opts.SpoolBytes, Reserve: opts.SpoolReserve, SyncDelay: opts.SyncDelay, Fault: opts.spoolFault})
 	if err != nil {
 		return nil, err
 	}

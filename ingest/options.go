@@ -65,6 +65,13 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
+
+	// keep is how long the file of a stored batch stays: keepStored, less in tests.
+	keep time.Duration
+	// spoolFault and insertFault, set by tests only, fail a write step before it happens, or report failure although
+	// it happened.
+	spoolFault  func(step string) (before, after error)
+	insertFault func(table, token string) (before, after error)
 }
 
 // DefaultOptions are the options without any configuration; DSN and SpoolDir are still to be set.
@@ -75,7 +82,7 @@ func DefaultOptions() Options {
 		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
 		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,
 		InFlightBytes: 256 << 20, DuplicateWindow: 10 * time.Minute, DuplicateRequests: 1_000_000,
-		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(),
+		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(), keep: keepStored,
 	}
 }
 

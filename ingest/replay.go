@@ -172,7 +172,7 @@ func (r *replayer) file(w *writer, name string) bool {
 // their answers yet.
 func (r *replayer) remove(name string) {
 	if batchAge(name) < time.Minute {
-		r.in.removeAfter(name, keepStored)
+		r.in.removeAfter(name, r.in.opts.keep)
 		return
 	}
 	r.in.removeAfter(name, 0)

@@ -56,6 +56,9 @@ type Options struct {
 	Reserve int64
 	// SyncDelay is how long a record waits for others to share its fsync. Default 3 ms.
 	SyncDelay time.Duration
+	// Fault, set by tests only, may fail a step (create, append, fsync, fsync directory, delete) before it happens, or
+	// report failure although it happened.
+	Fault func(step string) (before, after error)
 }
 
 // Record is one request.
@@ -80,9 +83,6 @@ type Dir struct {
 		asked time.Time
 		full  bool
 	}
-
-	// fault, set by tests only, may fail a step before it happens or report failure although it happened.
-	fault func(step string) (before, after error)
 }
 
 // Open locks the directory and returns the names of the files that an earlier process left, oldest first.
@@ -135,10 +135,10 @@ func (d *Dir) file(name string) string { return filepath.Join(d.path, name+suffi
 
 // step runs one write step, with whatever a test injects around it.
 func (d *Dir) step(name string, do func() error) error {
-	if d.fault == nil {
+	if d.opts.Fault == nil {
 		return do()
 	}
-	before, after := d.fault(name)
+	before, after := d.opts.Fault(name)
 	if before != nil {
 		return before
 	}

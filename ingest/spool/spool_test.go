@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 				dir := t.TempDir()
 				d, _ := open(t, dir, Options{})
 				n := 0
-				d.fault = func(at string) (before, after error) {
+				d.opts.Fault = func(at string) (before, after error) {
 					if n++; at != step || n < 2 && step != "create" {
 						return nil, nil
 					}
@@ -216,7 +216,7 @@ func TestWaitersShareOneFsync(t *testing.T) {
 	d, _ := open(t, t.TempDir(), Options{SyncDelay: 20 * time.Millisecond})
 	var mu sync.Mutex
 	syncs := 0
-	d.fault = func(step string) (error, error) {
+	d.opts.Fault = func(step string) (error, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if step == "fsync" {
