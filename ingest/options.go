@@ -27,9 +27,9 @@ type Options struct {
 	// Otherwise an answer is given when the request is fsynced in the spool. Default false.
 	AckAfterCommit bool
 
-	// FlushRows is how many items a batch holds at most. Default 100,000.
+	// FlushRows is how many items a batch holds at most. Default 150,000.
 	FlushRows int
-	// FlushBytes is how many request bytes a batch holds at most. Default 48 MiB.
+	// FlushBytes is how many request bytes a batch holds at most. Default 72 MiB.
 	FlushBytes int64
 	// FlushInterval is how long a batch stays open while little arrives. Default 400 ms.
 	FlushInterval time.Duration
@@ -78,7 +78,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		SpoolBytes: 8 << 30, SpoolReserve: 512 << 20, SyncDelay: 3 * time.Millisecond,
-		FlushRows: 100_000, FlushBytes: 48 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second,
+		FlushRows: 150_000, FlushBytes: 72 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second,
 		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
 		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,
 		InFlightBytes: 256 << 20, DuplicateWindow: 10 * time.Minute, DuplicateRequests: 1_000_000,
