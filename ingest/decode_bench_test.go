@@ -85,7 +85,7 @@ func BenchmarkEncodeSpans(b *testing.B) {
 		}
 	}
 	w := writer{red: newRollup()}
-	ops := newOperations(1000)
+	ops := newOperations(newCaps(DefaultLimits()))
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, day := range w.sort.sortSpans(batch.spans) {

@@ -8,6 +8,7 @@ type decoder struct {
 	resources *resources
 	series    *seriesCache
 	skew      *skews // nil while replaying
+	caps      *caps  // nil while replaying
 
 	tally   tally
 	scratch []byte

@@ -71,6 +71,7 @@ type Ingest struct {
 	series    *seriesCache
 	ops       *operations
 	values    *valueSeen
+	caps      *caps
 	seen      *duplicates
 	stats     *stats
 	dirty     *dirtyMinutes
@@ -120,16 +121,17 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	in := &Ingest{
 		opts: opts, pool: p, spool: dir,
 		resources: newResources(100_000), series: newSeriesCache(2_000_000),
-		ops: newOperations(opts.Limits.Operations), values: &valueSeen{max: opts.Limits.Values, keys: map[valueKey]*valueSet{}},
+		caps: newCaps(opts.Limits),
 		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
 	}
 	in.stored.files = map[string]*time.Timer{}
+	in.ops, in.values = newOperations(in.caps), newValueSeen(in.caps)
 	in.stats = newStats(in)
 	for range opts.Lanes {
 		l := &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)}
-		l.decoder.skew = in.skew
+		l.decoder.skew, l.decoder.caps = in.skew, in.caps
 		in.lanes = append(in.lanes, l)
 	}
 	in.replay = newReplayer(in, left)

@@ -335,7 +335,11 @@ func (d *decoder) addPoint(c *metricColumns, m *metricHead) bool {
 		if !ok {
 			return false
 		}
-		if s = d.series.put(key, info, d.limits.Series); s == nil {
+		limit := d.limits.Series
+		if d.caps != nil {
+			limit = d.caps.series(info.name)
+		}
+		if s = d.series.put(key, info, limit, int64(p.ts)/nanosPerSecond); s == nil {
 			d.tally.reject(rejectSeries, m.name)
 			return true
 		}

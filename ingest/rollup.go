@@ -3,7 +3,6 @@ package ingest
 import (
 	"cmp"
 	"slices"
-	"sync"
 
 	"github.com/tidemarkhq/tidemark/store"
 )
@@ -234,84 +233,4 @@ func (b *block) redBlock(c *spanColumns, rows []redRow) {
 			b.u64(h.count)
 		}
 	}
-}
-
-// operations caps the distinct span names a service has in the rollups.
-type operations struct {
-	max int
-
-	mu       sync.Mutex
-	services map[string]*operationSet // guarded by mu
-}
-
-type operationSet struct {
-	names  map[string]struct{}
-	folded int64 // spans counted under "(other)"
-}
-
-type opKey struct {
-	service string
-	name    uint32
-}
-
-func newOperations(max int) *operations {
-	return &operations{max: max, services: map[string]*operationSet{}}
-}
-
-// fold names the operations of a batch that exceed the cap, nil if none.
-func (o *operations) fold(c *spanColumns, perm []uint32) map[opKey]bool {
-	type pair struct{ res, name uint32 }
-	seen := make(map[pair]int)
-	if names := c.names.len(); names*len(c.resources.list) <= 1<<20 {
-		counts := make([]uint32, names*len(c.resources.list))
-		for _, i := range perm {
-			counts[int(c.resource[i])*names+int(c.name[i])]++
-		}
-		for at, n := range counts {
-			if n > 0 {
-				seen[pair{uint32(at / names), uint32(at % names)}] = int(n)
-			}
-		}
-	} else {
-		for _, i := range perm {
-			seen[pair{c.resource[i], c.name[i]}]++
-		}
-	}
-	var folded map[opKey]bool
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for p, n := range seen {
-		service, name := c.resources.list[p.res].service, c.names.string(p.name)
-		set := o.services[service]
-		if set == nil {
-			set = &operationSet{names: map[string]struct{}{}}
-			o.services[service] = set
-		}
-		if _, ok := set.names[name]; ok {
-			continue
-		}
-		if len(set.names) < o.max {
-			set.names[name] = struct{}{}
-			continue
-		}
-		set.folded += int64(n)
-		if folded == nil {
-			folded = map[opKey]bool{}
-		}
-		folded[opKey{service, p.name}] = true
-	}
-	return folded
-}
-
-// counts tells how many spans of each service were folded since the start.
-func (o *operations) counts() map[string]int64 {
-	out := map[string]int64{}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for service, set := range o.services {
-		if set.folded > 0 {
-			out[service] = set.folded
-		}
-	}
-	return out
 }

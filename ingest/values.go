@@ -9,22 +9,28 @@ import (
 )
 
 // valueSeen remembers which attribute values are stored for autocomplete already: each is written at most once an
-// hour, each key has at most max values, and values longer than maxValueLength are not offered at all.
+// hour, each key has at most as many as its cap, and values longer than maxValueLength are not offered at all.
 type valueSeen struct {
-	max int
+	caps *caps
 
-	mu   sync.Mutex
-	keys map[valueKey]*valueSet // guarded by mu
-	row  uint32                 // where the next sample of a batch begins
+	mu    sync.Mutex
+	keys  map[valueKey]*valueSet // guarded by mu, like all below
+	total int                    // hashes in all sets
+	over  int                    // sets that describe what came beyond
+	row   uint32                 // where the next sample of a batch begins
 }
 
 type valueKey struct{ signal, key string }
 
 type valueSet struct {
+	key    string
 	hour   int64
 	hashes map[uint64]struct{}
-	capped bool
-	folded int64 // values met beyond the cap
+	marked bool      // it is written that there are more than the cap
+	times  int64     // values met beyond the cap, over all hours
+	over   *overflow // what came beyond it this hour, nil if nothing
+	before *overflow // and the hour before
+	kept   int       // values of the hour before
 }
 
 const (
@@ -32,7 +38,10 @@ const (
 	valueSample    = 4    // of a large batch one row in so many is looked at
 	valueAll       = 4000 // rows of a batch that is looked at in full
 	maxValueKeys   = 20_000
+	maxValueHashes = 2_000_000 // in all sets
 )
+
+func newValueSeen(c *caps) *valueSeen { return &valueSeen{caps: c, keys: map[valueKey]*valueSet{}} }
 
 // valueRow is one row of attribute_values.
 type valueRow struct {
@@ -63,8 +72,8 @@ func (v *valueSeen) collect(signal string, perm []uint32, a *attributes, now int
 				set = v.set(signal, a.keys.string(key), now)
 				sets[key] = set
 			}
-			if !set.capped {
-				rows = v.see(set, signal, a.keys.string(key), a.values.bytes(value), rows)
+			if set.hashes != nil {
+				rows = v.see(set, signal, a.values.bytes(value), rows)
 			}
 		}
 	}
@@ -76,43 +85,66 @@ func (v *valueSeen) list(signal string, attrs []keyValue, now int64, rows []valu
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, kv := range attrs {
-		rows = v.see(v.set(signal, kv.key, now), signal, kv.key, []byte(kv.value), rows)
+		if set := v.set(signal, kv.key, now); set.hashes != nil {
+			rows = v.see(set, signal, []byte(kv.value), rows)
+		}
 	}
 	return rows
 }
 
+// set finds the values of a key. Beyond maxValueKeys keys it is one without hashes: no values are kept.
 func (v *valueSeen) set(signal, key string, now int64) *valueSet {
-	k := valueKey{signal, key}
+	k, hour := valueKey{signal, key}, now/3600
 	s := v.keys[k]
 	if s == nil {
 		if len(v.keys) >= maxValueKeys {
-			return &valueSet{capped: true}
+			return &valueSet{}
 		}
-		s = &valueSet{hashes: map[uint64]struct{}{}, hour: now / 3600}
+		s = &valueSet{key: key, hashes: map[uint64]struct{}{}, hour: hour}
 		v.keys[k] = s
 	}
-	if s.hour != now/3600 {
-		s.hour, s.capped = now/3600, false
-		clear(s.hashes)
+	if s.hour != hour {
+		if s.before != nil {
+			v.over--
+		}
+		s.kept, s.before, s.over = len(s.hashes), s.over, nil
+		v.total -= len(s.hashes)
+		s.hour, s.marked, s.hashes = hour, false, map[uint64]struct{}{}
 	}
 	return s
 }
 
-func (v *valueSeen) see(s *valueSet, signal, key string, value []byte, rows []valueRow) []valueRow {
-	if s.capped || len(value) > maxValueLength || len(value) == 0 {
+func (v *valueSeen) see(s *valueSet, signal string, value []byte, rows []valueRow) []valueRow {
+	if len(value) > maxValueLength || len(value) == 0 {
 		return rows
 	}
 	h := xxhash.Sum64(value)
 	if _, ok := s.hashes[h]; ok {
 		return rows
 	}
-	if len(s.hashes) >= v.max {
-		s.capped = true
-		s.folded++
-		return append(rows, valueRow{signal, key, ""})
+	if len(s.hashes) < v.caps.values(s.key) && v.total < maxValueHashes {
+		s.hashes[h] = struct{}{}
+		v.total++
+		return append(rows, valueRow{signal, s.key, string(value)})
 	}
-	s.hashes[h] = struct{}{}
-	return append(rows, valueRow{signal, key, string(value)})
+	v.beyond(s, h, value)
+	if s.marked {
+		return rows
+	}
+	s.marked = true
+	return append(rows, valueRow{signal, s.key, ""})
+}
+
+func (v *valueSeen) beyond(s *valueSet, hash uint64, value []byte) {
+	s.times++
+	if s.over == nil {
+		if v.over >= 2*maxOverflows {
+			return
+		}
+		v.over++
+		s.over = &overflow{}
+	}
+	s.over.add(hash, 1, func() string { return string(value) })
 }
 
 // capped names the keys that had more values than the cap in the current hour.
@@ -121,9 +153,27 @@ func (v *valueSeen) capped() []valueKey {
 	defer v.mu.Unlock()
 	var out []valueKey
 	for k, s := range v.keys {
-		if s.capped {
+		if s.marked {
 			out = append(out, k)
 		}
+	}
+	return out
+}
+
+// cardinality describes each key by the hour that has more to say, this one or the one before.
+func (v *valueSeen) cardinality() []Cardinality {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := make([]Cardinality, 0, len(v.keys))
+	for k, s := range v.keys {
+		c := Cardinality{Name: k.key, Signal: k.signal, Kept: int64(max(len(s.hashes), s.kept)), Cap: v.caps.values(k.key)}
+		over := s.over
+		if over == nil || s.before != nil && s.before.names.count() > over.names.count() {
+			over = cmp.Or(s.before, over)
+		}
+		c.describe(over)
+		c.Times = s.times
+		out = append(out, c)
 	}
 	return out
 }
