@@ -7,6 +7,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -29,12 +30,7 @@ type Explainer struct {
 	o Options
 
 	mu     sync.Mutex // guards graphs
-	graphs map[graphKey]*Graph
-}
-
-type graphKey struct {
-	env string
-	at  int64
+	graphs map[int64]*Graph
 }
 
 // New makes an Explainer.
@@ -48,7 +44,7 @@ func New(o Options) *Explainer {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Explainer{o: o, graphs: map[graphKey]*Graph{}}
+	return &Explainer{o: o, graphs: map[int64]*Graph{}}
 }
 
 // graphAge is how old a remembered call graph may be; mostGraphs how many are remembered.
@@ -59,7 +55,7 @@ const (
 
 // Graph is who called whom in the day before a moment, remembered for ten minutes of that moment.
 func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
-	k := graphKey{at: at.Truncate(graphAge).Unix()}
+	k := at.Truncate(graphAge).Unix()
 	e.mu.Lock()
 	g := e.graphs[k]
 	e.mu.Unlock()
@@ -88,5 +84,16 @@ func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
 // alarms alone say, and the error.
 func (e *Explainer) Explain(ctx context.Context, inc anomaly.Incident, g *Graph, at time.Time) (anomaly.Incident, error) {
 	summarize(&inc, g)
+	ctx, cancel := context.WithTimeout(ctx, e.o.Budget)
+	defer cancel()
+	c, err := e.investigate(ctx, &inc, g, at)
+	if err != nil {
+		return inc, fmt.Errorf("explain incident %s: %w", inc.ID, err)
+	}
+	causes := c.rank()
+	if err := e.detail(ctx, c, causes); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return inc, fmt.Errorf("explain incident %s: %w", inc.ID, err)
+	}
+	c.conclude(&inc, causes)
 	return inc, nil
 }

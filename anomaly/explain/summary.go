@@ -161,7 +161,7 @@ func trim(s string) string { return strings.TrimSuffix(s, ".0") }
 func amount(v float64, unit string) string {
 	switch unit {
 	case "ns":
-		return span(v)
+		return elapsed(v)
 	case "1":
 		return percent(v)
 	case "/s":
@@ -170,8 +170,8 @@ func amount(v float64, unit string) string {
 	return strings.TrimSpace(fmt.Sprintf("%.3g %s", v, unit))
 }
 
-// span writes nanoseconds.
-func span(ns float64) string {
+// elapsed writes nanoseconds.
+func elapsed(ns float64) string {
 	switch d := time.Duration(ns); {
 	case d >= 10*time.Second:
 		return fmt.Sprintf("%.0f s", d.Seconds())
