@@ -169,6 +169,7 @@ func (p *product) startIngest(ctx context.Context) error {
 	}
 	p.ingest = in
 	p.onStop(in.Close)
+	p.followCaps()
 
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
@@ -205,6 +206,9 @@ func (p *product) startHTTP(context.Context) error {
 		},
 		Usage:          func(ctx context.Context) ([]store.TableUsage, error) { return store.Usage(ctx, p.conn) },
 		Disk:           func(ctx context.Context) (free, total uint64, err error) { return store.Disk(ctx, p.conn) },
+		Caps:           func(ctx context.Context) (store.Caps, error) { return store.LoadCaps(ctx, p.conn) },
+		SetCaps:        p.setCaps,
+		ConfiguredCaps: p.configuredCaps(),
 		TracerProvider: otel.GetTracerProvider(),
 	}
 	if p.hub != nil {

@@ -36,6 +36,10 @@ type Options struct {
 	Usage        func(context.Context) ([]store.TableUsage, error)
 	Disk         func(context.Context) (free, total uint64, err error)
 
+	Caps           func(context.Context) (store.Caps, error) // nil: 404, as is SetCaps
+	SetCaps        func(context.Context, store.Caps) error   // *store.CapsError for caps that cannot be set
+	ConfiguredCaps store.Caps                                // what zeroes stand for
+
 	Ingest  func() any                  // nil: 404 (a process without the ingest role)
 	Flush   func(context.Context) error // nil: 404
 	Live    http.Handler                // nil: 404
@@ -195,7 +199,7 @@ func (a *API) serve(e endpoint) gin.HandlerFunc {
 }
 
 // own are the questions that a process without the query role answers too.
-var own = map[string]bool{"/status": true, "/ingest": true, "/ingest/flush": true, "/settings/retention": true, "/storage": true}
+var own = map[string]bool{"/status": true, "/ingest": true, "/ingest/flush": true, "/settings/retention": true, "/settings/caps": true, "/storage": true}
 
 // handle answers a question; a defect fails this one question only, with its place in the log.
 func (a *API) handle(e endpoint, c *gin.Context) (value any, err error) {

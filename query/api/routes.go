@@ -182,6 +182,7 @@ func (a *API) routes() []endpoint {
 	get("/settings/retention", "How long each signal is kept", RetentionAnswer{}, nil, a.retention)
 	all = append(all, endpoint{method: http.MethodPut, path: "/settings/retention", summary: "Change how long signals are kept", body: RetentionAnswer{}, answer: RetentionAnswer{}, handle: a.setRetention})
 	get("/storage", "What is stored", StorageAnswer{}, nil, a.storage)
+	all = append(all, a.ingestEndpoints()...)
 	if a.o.Ingest != nil {
 		get("/ingest", "State of ingest", a.o.Ingest(), nil, func(*gin.Context) (any, error) { return a.o.Ingest(), nil })
 	}
