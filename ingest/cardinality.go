@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -125,4 +126,29 @@ func fullest(list []Cardinality) []Cardinality {
 		return cmp.Or(cmp.Compare(beyond(b), beyond(a)), cmp.Compare(full(b), full(a)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Signal, b.Signal))
 	})
 	return slices.Clip(list[:min(len(list), cardinalityShown)])
+}
+
+// beyondCaps tells what came beyond caps as reasons, one a signal, with the newest as example.
+func beyondCaps(reason string, list []Cardinality, l *Limits) []ReasonStats {
+	var out []ReasonStats
+	for _, c := range list {
+		if c.Times == 0 {
+			continue
+		}
+		i := slices.IndexFunc(out, func(r ReasonStats) bool { return r.Signal == c.Signal })
+		if i < 0 {
+			i = len(out)
+			out = append(out, ReasonStats{Signal: c.Signal, Reason: reason, Message: meaning(reason, l)})
+		}
+		r := &out[i]
+		r.Count += c.Times
+		if c.Last.Before(r.At) {
+			continue
+		}
+		r.At, r.Example = c.Last, c.Name
+		if reason == foldedOperations {
+			r.Service, r.Example = c.Name, strings.Join(c.Sample[:min(len(c.Sample), 1)], "")
+		}
+	}
+	return out
 }

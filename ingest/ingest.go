@@ -140,6 +140,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 		in.flush.Go(in.flusher)
 	}
 	in.jobs.Go(in.replay.run)
+	in.jobs.Go(in.sample)
 	if opts.EdgesInterval > 0 {
 		in.jobs.Go(in.edges)
 	}

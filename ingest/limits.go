@@ -78,17 +78,19 @@ const (
 type tally struct {
 	accepted int
 	rejected int
+	service  string // whose items are being read
 	reasons  []reasonCount
 }
 
 type reasonCount struct {
 	reason  string
 	count   int
+	service string
 	example string
 	final   bool // the items were rejected rather than altered
 }
 
-func (t *tally) reset() { t.accepted, t.rejected, t.reasons = 0, 0, t.reasons[:0] }
+func (t *tally) reset() { t.accepted, t.rejected, t.service, t.reasons = 0, 0, "", t.reasons[:0] }
 
 // reject counts one item that is not stored; example names it.
 func (t *tally) reject(reason string, example []byte) {
@@ -99,7 +101,7 @@ func (t *tally) reject(reason string, example []byte) {
 			return
 		}
 	}
-	t.reasons = append(t.reasons, reasonCount{reason, 1, string(cut(example, 200)), true})
+	t.reasons = append(t.reasons, reasonCount{reason, 1, t.service, string(cut(example, 200)), true})
 }
 
 // truncated counts what was cut from an item that is stored otherwise.
@@ -110,7 +112,7 @@ func (t *tally) truncated(reason string, n int, example string) {
 			return
 		}
 	}
-	t.reasons = append(t.reasons, reasonCount{reason, n, string(cut([]byte(example), 200)), false})
+	t.reasons = append(t.reasons, reasonCount{reason, n, t.service, string(cut([]byte(example), 200)), false})
 }
 
 // message is what a client reads in partial_success.
@@ -143,7 +145,7 @@ func explain(reason string, l *Limits) string {
 	case rejectNoName:
 		return "without a metric name"
 	case rejectSeries:
-		return fmt.Sprintf("beyond %d series of one metric", l.Series)
+		return "of a metric that has as many series as its cap allows"
 	case rejectBuckets:
 		return fmt.Sprintf("with more than %d buckets", l.Buckets)
 	case rejectShape:

@@ -67,6 +67,7 @@ func (d *decoder) resourceLogs(c *logColumns, b []byte) bool {
 		return false
 	}
 	id := c.resources.id(res)
+	before := d.tally.accepted
 	r := reader{b: b}
 	for r.more() {
 		tag := r.tag()
@@ -78,6 +79,7 @@ func (d *decoder) resourceLogs(c *logColumns, b []byte) bool {
 			return false
 		}
 	}
+	d.sent(res, Logs, before, len(b))
 	return !r.bad
 }
 

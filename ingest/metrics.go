@@ -176,6 +176,7 @@ func (d *decoder) resourceMetrics(c *metricColumns, b []byte) bool {
 		return false
 	}
 	c.resources.id(res)
+	before := d.tally.accepted
 	r := reader{b: b}
 	for r.more() {
 		tag := r.tag()
@@ -187,6 +188,7 @@ func (d *decoder) resourceMetrics(c *metricColumns, b []byte) bool {
 			return false
 		}
 	}
+	d.sent(res, Metrics, before, len(b))
 	return !r.bad
 }
 

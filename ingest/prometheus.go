@@ -31,6 +31,16 @@ var (
 	descSetAside   = desc("set_aside_rows_total", "Rows that ClickHouse refused one by one and that were set aside.")
 	descSpoolError = desc("spool_errors_total", "Failed operations on the spool.")
 	descInsertErr  = desc("insert_errors_total", "Failed inserts.", "table")
+	descLagQ       = desc("visible_seconds", "Time from the end of spans to their visibility, over the last one to two minutes.", "quantile")
+	descCommitQ    = desc("commit_seconds", "Time from the receipt of the first request of a batch to its commit, over the last one to two minutes.", "quantile")
+	descFlushQ     = desc("flush_seconds", "Time to insert a batch, over the last one to two minutes.", "quantile")
+	descBatchBytes = desc("batch_bytes", "Median size of the requests of a batch, over the last two minutes.")
+	descService    = desc("service_items_total", "Spans, log records and metric points accepted, of the services that sent most.", "service", "signal")
+	descAtCap      = desc("names_beyond_cap", "Services, metrics and keys with more operations, series or values than their cap.", "kind")
+	descBeyond     = desc("beyond_cap_total", "Spans counted under (other), points rejected and values not offered because of a cap.", "kind")
+	descCap        = desc("cap", "Cardinality guards in force, without exceptions.", "kind")
+	descSkewed     = desc("skewed_senders", "Senders whose clocks differ from ours.")
+	descAside      = desc("set_aside_rows_total", "Rows that ClickHouse refused one by one, kept in files of their own.")
 	descLag        = desc("lag_seconds", "Time from the start of the newest span of the newest batch to its commit.")
 	descFolded     = desc("folded_operations_total", "Spans counted under (other).")
 )
@@ -57,6 +67,7 @@ func (s *stats) Collect(ch chan<- prometheus.Metric) {
 		counter(descRefused, float64(x.Refused), name)
 		counter(descStored, float64(s.stored[signal].Load()), name)
 		gauge(descAck, x.AckP50/1000, name, "0.5")
+		gauge(descAck, x.AckP95/1000, name, "0.95")
 		gauge(descAck, x.AckP99/1000, name, "0.99")
 	}
 	for _, r := range st.Reasons {
@@ -90,4 +101,45 @@ func (s *stats) Collect(ch chan<- prometheus.Metric) {
 	counter(descSetAside, float64(st.Spool.SetAside))
 	counter(descSpoolError, float64(st.Spool.Errors))
 	gauge(descLag, st.LagSeconds)
+	counter(descAside, float64(st.Spool.SetAside))
+	gauge(descSkewed, float64(len(st.ClockSkews)))
+	gauge(descBatchBytes, float64(st.Flushes.BytesP50))
+	for d, q := range map[*prometheus.Desc]Quantiles{descLagQ: st.Lag, descCommitQ: st.Commit, descFlushQ: st.Flushes.Took} {
+		if q.Count > 0 {
+			gauge(d, q.P50/1000, "0.5")
+			gauge(d, q.P95/1000, "0.95")
+			gauge(d, q.P99/1000, "0.99")
+		}
+	}
+	for _, x := range st.Services[:min(len(st.Services), servicesExposed)] {
+		counter(descService, float64(x.Items), x.Service, x.Signal)
+	}
+	s.collectCaps(counter, gauge)
+}
+
+// servicesExposed bounds the label values of service_items_total.
+const servicesExposed = 100
+
+func (s *stats) collectCaps(counter, gauge func(*prometheus.Desc, float64, ...string)) {
+	caps := s.in.caps.now.Load()
+	for _, kind := range []struct {
+		name string
+		cap  int
+		list []Cardinality
+	}{
+		{"operations", caps.Operations, s.in.ops.cardinality()},
+		{"series", caps.Series, s.in.series.cardinality(s.in.caps)},
+		{"values", caps.Values, s.in.values.cardinality()},
+	} {
+		beyond, times := 0, int64(0)
+		for _, c := range kind.list {
+			if c.Beyond > 0 {
+				beyond++
+			}
+			times += c.Times
+		}
+		gauge(descCap, float64(kind.cap), kind.name)
+		gauge(descAtCap, float64(beyond), kind.name)
+		counter(descBeyond, float64(times), kind.name)
+	}
 }

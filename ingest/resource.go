@@ -18,6 +18,7 @@ type keyValue struct {
 // resource is who sent a signal. It is decoded once for each distinct encoding and shared by all batches.
 type resource struct {
 	fingerprint uint64
+	sender      *sender // counts what the service sends
 	service     string
 	env         string
 	version     string
@@ -89,7 +90,8 @@ func fingerprint(name string, attrs []keyValue) uint64 {
 // resources remembers decoded resources by the hash of their encoding. It holds two generations of at most max/2
 // each: when the young one is full it becomes the old one and the old one is forgotten.
 type resources struct {
-	max int
+	max     int
+	senders *senders
 
 	mu         sync.RWMutex
 	young, old map[uint64]*resource // guarded by mu
@@ -97,7 +99,7 @@ type resources struct {
 }
 
 func newResources(max int) *resources {
-	return &resources{max: max, young: map[uint64]*resource{}, canonical: map[uint64]*resource{}}
+	return &resources{max: max, senders: newSenders(), young: map[uint64]*resource{}, canonical: map[uint64]*resource{}}
 }
 
 func (c *resources) get(hash uint64) *resource {
@@ -116,6 +118,7 @@ func (c *resources) put(hash uint64, r *resource) *resource {
 	if known := c.canonical[r.fingerprint]; known != nil {
 		r = known
 	} else {
+		r.sender = c.senders.get(r.service)
 		c.canonical[r.fingerprint] = r
 	}
 	if len(c.young) >= c.max/2 {
@@ -154,9 +157,18 @@ func (t *resourceTable) reset() {
 	t.list = t.list[:0]
 }
 
-// decodeResource finds the resource of a ResourceSpans, ResourceLogs or ResourceMetrics, all of which carry it in
-// field 1.
+// decodeResource finds the resource of a ResourceSpans, ResourceLogs or ResourceMetrics. What is counted from here on
+// is its service's.
 func (d *decoder) decodeResource(msg []byte) (*resource, bool) {
+	r, ok := d.findResource(msg)
+	if ok {
+		d.tally.service = r.service
+	}
+	return r, ok
+}
+
+// findResource reads the resource, which is in field 1 of all three.
+func (d *decoder) findResource(msg []byte) (*resource, bool) {
 	r := reader{b: msg}
 	var raw []byte
 	for r.more() {

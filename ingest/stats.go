@@ -6,18 +6,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/tidemarkhq/tidemark/store"
 )
 
 // Stats is a snapshot for people: the page "Ingest" and the metrics are made of it.
 type Stats struct {
 	Signals       map[string]SignalStats `json:"signals"`
-	Services      []ServiceStats         `json:"services"` // by spans, logs and points accepted, most first; at most 100
+	Services      []ServiceStats         `json:"services"` // by items accepted, most first; at most 500
 	Reasons       []ReasonStats          `json:"reasons"`
 	Batches       int64                  `json:"batches"`
 	BatchRows     int64                  `json:"batch_rows"` // of the newest batch
 	BatchMillis   float64                `json:"batch_ms"`   // how long its inserts took
+	Flushes       FlushStats             `json:"flushes"`
 	InFlightBytes int64                  `json:"in_flight_bytes"`
 	InFlightLimit int64                  `json:"in_flight_limit"`
 	Storing       bool                   `json:"storing"` // ClickHouse takes batches at once
@@ -26,6 +25,10 @@ type Stats struct {
 	LastError     string                 `json:"last_error"`
 	// LagSeconds is the time between the newest span's start and its commit, for the newest batch.
 	LagSeconds float64 `json:"lag_seconds"`
+	// Lag is the time from the end of spans to their visibility, and Commit that from the receipt of the first request
+	// of a batch: the part of Lag that is ingest's, at most.
+	Lag    Quantiles `json:"lag"`
+	Commit Quantiles `json:"commit"`
 
 	FoldedOperations map[string]int64 `json:"folded_operations"` // spans counted under "(other)", by service
 	RejectedSeries   map[string]int64 `json:"rejected_series"`   // points beyond the cap, by metric
@@ -43,6 +46,7 @@ type SignalStats struct {
 	ItemsPerS  float64 `json:"items_per_s"` // over the last 10 s
 	BytesPerS  float64 `json:"bytes_per_s"`
 	AckP50     float64 `json:"ack_p50_ms"` // over the last 1 to 2 minutes
+	AckP95     float64 `json:"ack_p95_ms"`
 	AckP99     float64 `json:"ack_p99_ms"`
 	Refused    int64   `json:"refused"`
 	Duplicates int64   `json:"duplicates"`
@@ -67,18 +71,11 @@ type ReasonStats struct {
 	Signal  string    `json:"signal"`
 	Reason  string    `json:"reason"`
 	Count   int64     `json:"count"`
-	Example string    `json:"example"`
-	At      time.Time `json:"at"` // of the example
+	Service string    `json:"service"` // of the newest example; "" where the request was not read so far
+	Example string    `json:"example"` // what the newest one was: a span's or metric's name, an attribute's key, an error
+	Message string    `json:"message"` // what the reason means, with the limit
+	At      time.Time `json:"at"`      // of the example
 }
-
-// ServiceStats is one service since the start.
-type ServiceStats struct {
-	Service string `json:"service"`
-	Items   int64  `json:"items"`
-}
-
-// maxServices bounds the services counted one by one; the rest are "(other)".
-const maxServices = 5000
 
 // stats counts. The hot path touches atomics only.
 type stats struct {
@@ -96,9 +93,12 @@ type stats struct {
 	spoolErrors    atomic.Int64
 	stored         [signals]atomic.Int64
 
+	lag, commit, flushTook recent
+	flushes                flushRing
+	history                history
+
 	mu        sync.Mutex
 	reasons   map[reasonKey]*ReasonStats // guarded by mu, like all below
-	services  map[string]int64
 	inserts   map[string]int64
 	lastError string
 }
@@ -111,33 +111,26 @@ type reasonKey struct {
 type signalCounters struct {
 	requests, items, rejected, bytes, refused, duplicates atomic.Int64
 
-	mu    sync.Mutex
-	acks  [2][]uint32 // latency histograms of this minute and the one before, by store.LatencyBucket / 8
-	since time.Time
+	mu sync.Mutex
 	// ring of the items and bytes counted at the last ten seconds' starts
 	ring [11]struct{ at, items, bytes int64 }
 	next int
+
+	acks recent
 }
 
 func newStats(in *Ingest) *stats {
-	s := &stats{in: in, reasons: map[reasonKey]*ReasonStats{}, services: map[string]int64{}, inserts: map[string]int64{}}
+	s := &stats{in: in, reasons: map[reasonKey]*ReasonStats{}, inserts: map[string]int64{}}
 	return s
 }
-
-const ackBuckets = 2048/8 + 1
 
 func (s *stats) acknowledged(signal Signal, d time.Duration) {
 	c := &s.signals[signal]
 	c.requests.Add(1)
+	c.acks.add(d)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	if now.Sub(c.since) > time.Minute {
-		c.acks[1], c.acks[0] = c.acks[0], make([]uint32, ackBuckets)
-		c.since = now
-	}
-	c.acks[0][store.LatencyBucket(uint64(d))/8]++
-	if sec := now.Unix(); sec != c.ring[(c.next+10)%11].at {
+	if sec := time.Now().Unix(); sec != c.ring[(c.next+10)%11].at {
 		r := &c.ring[c.next]
 		r.at, r.items, r.bytes = sec, c.items.Load(), c.bytes.Load()
 		c.next = (c.next + 1) % 11
@@ -153,11 +146,15 @@ func (s *stats) decoded(signal Signal, t *tally, bytes int) {
 	}
 	c.rejected.Add(int64(t.rejected))
 	for _, r := range t.reasons {
-		s.count(signal, r.reason, r.count, r.example)
+		s.countOf(signal, r.reason, r.count, r.service, r.example)
 	}
 }
 
 func (s *stats) count(signal Signal, reason string, n int, example string) {
+	s.countOf(signal, reason, n, "", example)
+}
+
+func (s *stats) countOf(signal Signal, reason string, n int, service, example string) {
 	if reason == duplicateRequest {
 		s.signals[signal].duplicates.Add(int64(n))
 	}
@@ -166,11 +163,11 @@ func (s *stats) count(signal Signal, reason string, n int, example string) {
 	k := reasonKey{signal, reason}
 	r := s.reasons[k]
 	if r == nil {
-		r = &ReasonStats{Signal: signal.String(), Reason: reason}
+		r = &ReasonStats{Signal: signal.String(), Reason: reason, Message: meaning(reason, &s.in.opts.Limits)}
 		s.reasons[k] = r
 	}
 	r.Count += int64(n)
-	r.Example, r.At = example, time.Now()
+	r.Service, r.Example, r.At = service, example, time.Now()
 }
 
 func (s *stats) refused(signal Signal, e *OverloadError) {
@@ -217,31 +214,24 @@ func (s *stats) flushed(b *batch, took time.Duration) {
 	s.stored[Traces].Add(int64(b.spans.rows()))
 	s.stored[Logs].Add(int64(b.logs.rows()))
 	s.stored[Metrics].Add(int64(b.metrics.rows()))
-	counts := map[string]int64{}
+	s.flushTook.add(took)
+	s.commit.add(time.Since(b.opened))
+	s.flushes.add(flushed{rows: b.rows, bytes: b.bytes})
 	if n := b.spans.rows(); n > 0 {
 		_, last := span64(b.spans.start)
 		s.lagNanos.Store(time.Now().UnixNano() - last)
-		countResources(counts, b.spans.resource, b.spans.resources.list)
+		s.lagOf(b.spans)
 		s.in.skew.observe(b.spans, b.closed)
-	}
-	countResources(counts, b.logs.resource, b.logs.resources.list)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for service, n := range counts {
-		if _, ok := s.services[service]; !ok && len(s.services) >= maxServices {
-			service = foldedOperation
-		}
-		s.services[service] += n
 	}
 }
 
-func countResources(counts map[string]int64, ids []uint32, list []*resource) {
-	n := make([]int64, len(list))
-	for _, id := range ids {
-		n[id]++
-	}
-	for id, r := range list {
-		counts[r.service] += n[id]
+// lagSample is how many spans of a batch are asked how long ago they ended.
+const lagSample = 200
+
+func (s *stats) lagOf(c *spanColumns) {
+	now := time.Now().UnixNano()
+	for i := 0; i < c.rows(); i += c.rows()/lagSample + 1 {
+		s.lag.add(time.Duration(now - c.start[i] - int64(c.duration[i])))
 	}
 }
 
@@ -251,13 +241,14 @@ func (in *Ingest) Stats() Stats {
 	_, storing := in.Ready()
 	out := Stats{
 		Signals: map[string]SignalStats{}, Batches: s.batches.Load(), BatchRows: s.batchRows.Load(),
-		BatchMillis: float64(s.batchNanos.Load()) / 1e6, InFlightBytes: in.inFlight.Load(), InFlightLimit: in.opts.InFlightBytes,
+		BatchMillis: float64(s.batchNanos.Load()) / 1e6, Flushes: s.flushes.stats(s.flushTook.quantiles()),
+		Lag: s.lag.quantiles(), Commit: s.commit.quantiles(), InFlightBytes: in.inFlight.Load(), InFlightLimit: in.opts.InFlightBytes,
 		Storing: storing, LagSeconds: float64(s.lagNanos.Load()) / 1e9, InsertErrors: map[string]int64{},
 		Spool: SpoolStats{Files: in.spool.Files(), Pending: in.replay.depth(), Bytes: in.spool.Bytes(), Limit: in.opts.SpoolBytes,
 			AgeSeconds: in.replay.age().Seconds(), Spooled: s.spooledBatches.Load(), Replayed: s.replayed.Load(),
 			Quarantined: s.quarantined.Load(), SetAside: s.asideRows.Load(), Errors: s.spoolErrors.Load()},
 		FoldedOperations: in.ops.counts(), RejectedSeries: in.series.counts(), CappedKeys: []string{},
-		Services: []ServiceStats{}, Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
+		Services: in.resources.senders.list(500), Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
 	}
 	for signal := range signals {
 		out.Signals[signal.String()] = s.signals[signal].snapshot()
@@ -272,27 +263,22 @@ func (in *Ingest) Stats() Stats {
 	for _, r := range s.reasons {
 		out.Reasons = append(out.Reasons, *r)
 	}
+	out.Reasons = append(out.Reasons, beyondCaps(foldedOperations, in.ops.cardinality(), &in.opts.Limits)...)
+	out.Reasons = append(out.Reasons, beyondCaps(foldedValues, in.values.cardinality(), &in.opts.Limits)...)
 	for t, n := range s.inserts {
 		out.InsertErrors[t] = n
 	}
-	for service, n := range s.services {
-		out.Services = append(out.Services, ServiceStats{service, n})
-	}
 	sort.Slice(out.Reasons, func(i, j int) bool { return out.Reasons[i].Count > out.Reasons[j].Count })
-	sort.Slice(out.Services, func(i, j int) bool {
-		a, b := out.Services[i], out.Services[j]
-		return a.Items > b.Items || a.Items == b.Items && a.Service < b.Service
-	})
-	out.Services = out.Services[:min(len(out.Services), 100)]
 	return out
 }
 
 func (c *signalCounters) snapshot() SignalStats {
 	out := SignalStats{Requests: c.requests.Load(), Items: c.items.Load(), Rejected: c.rejected.Load(), Bytes: c.bytes.Load(),
 		Refused: c.refused.Load(), Duplicates: c.duplicates.Load()}
+	acks := c.acks.quantiles()
+	out.AckP50, out.AckP95, out.AckP99 = acks.P50, acks.P95, acks.P99
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out.AckP50, out.AckP99 = c.quantile(0.5), c.quantile(0.99)
 	now := time.Now().Unix()
 	for i := range c.ring {
 		r := c.ring[(c.next+i)%11] // oldest first
@@ -303,31 +289,4 @@ func (c *signalCounters) snapshot() SignalStats {
 		}
 	}
 	return out
-}
-
-// quantile of the acknowledgement times, in ms. Called with mu held.
-func (c *signalCounters) quantile(q float64) float64 {
-	var total uint64
-	for _, h := range c.acks {
-		for _, n := range h {
-			total += uint64(n)
-		}
-	}
-	if total == 0 {
-		return 0
-	}
-	rank := uint64(q * float64(total-1))
-	for i := range ackBuckets {
-		var n uint64
-		for _, h := range c.acks {
-			if h != nil {
-				n += uint64(h[i])
-			}
-		}
-		if rank < n {
-			return store.LatencyValue(int16(i*8+4)) / 1e6
-		}
-		rank -= n
-	}
-	return 0
 }
