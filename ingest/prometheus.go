@@ -40,7 +40,6 @@ var (
 	descBeyond     = desc("beyond_cap_total", "Spans counted under (other), points rejected and values not offered because of a cap.", "kind")
 	descCap        = desc("cap", "Cardinality guards in force, without exceptions.", "kind")
 	descSkewed     = desc("skewed_senders", "Senders whose clocks differ from ours.")
-	descAside      = desc("set_aside_rows_total", "Rows that ClickHouse refused one by one, kept in files of their own.")
 	descLag        = desc("lag_seconds", "Time from the start of the newest span of the newest batch to its commit.")
 	descFolded     = desc("folded_operations_total", "Spans counted under (other).")
 )
@@ -101,7 +100,6 @@ func (s *stats) Collect(ch chan<- prometheus.Metric) {
 	counter(descSetAside, float64(st.Spool.SetAside))
 	counter(descSpoolError, float64(st.Spool.Errors))
 	gauge(descLag, st.LagSeconds)
-	counter(descAside, float64(st.Spool.SetAside))
 	gauge(descSkewed, float64(len(st.ClockSkews)))
 	gauge(descBatchBytes, float64(st.Flushes.BytesP50))
 	for d, q := range map[*prometheus.Desc]Quantiles{descLagQ: st.Lag, descCommitQ: st.Commit, descFlushQ: st.Flushes.Took} {
