@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -48,6 +49,10 @@ type attributes struct {
 	end   []uint32
 
 	keys, values *dict
+
+	// hint runs over the elements of an earlier row that the open one probably repeats, until hintEnd. Comparing
+	// with what was there costs a third of looking it up.
+	hint, hintEnd uint32
 }
 
 func newAttributes() attributes { return attributes{keys: newDict(), values: newDict()} }
@@ -59,12 +64,38 @@ func (c *attributes) reset() {
 }
 
 func (c *attributes) add(key, value []byte, typ byte) {
-	c.key = append(c.key, c.keys.id(key))
-	c.value = append(c.value, c.values.id(value))
+	if c.hint < c.hintEnd {
+		if k := c.key[c.hint]; bytes.Equal(c.keys.bytes(k), key) {
+			v := c.value[c.hint]
+			if !bytes.Equal(c.values.bytes(v), value) {
+				v = c.values.id(value)
+			}
+			c.hint++
+			c.append(k, v, typ)
+			return
+		}
+		c.hint++
+	}
+	c.append(c.keys.id(key), c.values.id(value), typ)
+}
+
+func (c *attributes) append(key, value uint32, typ byte) {
+	c.key = append(c.key, key)
+	c.value = append(c.value, value)
 	c.typ = append(c.typ, typ)
 }
 
-func (c *attributes) closeRow() { c.end = append(c.end, uint32(len(c.key))) }
+// expect hints that the open row is like row i, if there is such a row.
+func (c *attributes) expect(i uint32) {
+	if int(i) < len(c.end) {
+		c.hint, c.hintEnd = c.span(i)
+	}
+}
+
+func (c *attributes) closeRow() {
+	c.end = append(c.end, uint32(len(c.key)))
+	c.hint, c.hintEnd = 0, 0
+}
 
 func (c *attributes) truncate(n int) {
 	c.end = c.end[:n]
@@ -73,6 +104,7 @@ func (c *attributes) truncate(n int) {
 		elements = c.end[n-1]
 	}
 	c.key, c.value, c.typ = c.key[:elements], c.value[:elements], c.typ[:elements]
+	c.hint, c.hintEnd = 0, 0
 }
 
 // span is where row i's elements lie.

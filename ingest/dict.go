@@ -59,6 +59,19 @@ func (d *dict) id(s []byte) uint32 {
 	}
 }
 
+// find is the id of a string that is there.
+func (d *dict) find(s []byte) (uint32, bool) {
+	h := xxhash.Sum64(s)
+	hash := uint32(h >> 32)
+	mask := uint64(len(d.slots) - 1)
+	for i := h & mask; d.slots[i].id != 0; i = (i + 1) & mask {
+		if e := d.slots[i]; e.hash == hash && bytes.Equal(d.bytes(e.id-1), s) {
+			return e.id - 1, true
+		}
+	}
+	return 0, false
+}
+
 func (d *dict) idString(s string) uint32 { return d.id([]byte(s)) }
 
 func (d *dict) add(s []byte, slot uint64, hash uint32) uint32 {
