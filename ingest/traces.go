@@ -25,6 +25,7 @@ type spanColumns struct {
 
 	names, scopes, eventNames *dict
 	resources                 resourceTable
+	lastOf                    []uint32 // by name: its latest row + 1
 
 	json jsonObject
 }
@@ -53,6 +54,7 @@ func (c *spanColumns) reset() {
 	c.truncate(0)
 	c.attrs.reset()
 	c.names.reset()
+	c.lastOf = c.lastOf[:0]
 	c.scopes.reset()
 	c.eventNames.reset()
 	c.resources.reset()
@@ -119,6 +121,7 @@ func (d *decoder) resourceSpans(c *spanColumns, b []byte) bool {
 		return false
 	}
 	id := c.resources.id(res)
+	before := d.tally.accepted
 	r := reader{b: b}
 	for r.more() {
 		tag := r.tag()
@@ -130,6 +133,7 @@ func (d *decoder) resourceSpans(c *spanColumns, b []byte) bool {
 			return false
 		}
 	}
+	d.sent(res, Traces, before, len(b))
 	return !r.bad
 }
 
@@ -192,6 +196,7 @@ func (d *decoder) span(c *spanColumns, res, scope uint32, b []byte) bool {
 			parentID = r.bytes()
 		case 5<<3 | wireBytes:
 			name = r.bytes()
+			c.expectLike(name)
 		case 6<<3 | wireVarint:
 			kind = r.uvarint()
 		case 7<<3 | wireFixed64:
@@ -273,7 +278,7 @@ func (d *decoder) span(c *spanColumns, res, scope uint32, b []byte) bool {
 	c.state.add(d.name(state))
 	c.flags = append(c.flags, flags)
 	c.resource = append(c.resource, res)
-	c.name = append(c.name, c.names.id(d.name(name)))
+	c.name = append(c.name, c.named(d.name(name)))
 	c.kind = append(c.kind, enum(kind, 5))
 	c.status = append(c.status, enum(status, 2))
 	c.message.add(d.text(message))
@@ -286,6 +291,23 @@ func (d *decoder) span(c *spanColumns, res, scope uint32, b []byte) bool {
 	c.droppedL = append(c.droppedL, droppedL)
 	d.tally.accepted++
 	return true
+}
+
+// expectLike hints that the open span has the attributes of the latest one of its name.
+func (c *spanColumns) expectLike(name []byte) {
+	if id, ok := c.names.find(name); ok && int(id) < len(c.lastOf) && c.lastOf[id] > 0 {
+		c.attrs.expect(c.lastOf[id] - 1)
+	}
+}
+
+// named is the id of the open span's name, which becomes the latest of that name.
+func (c *spanColumns) named(name []byte) uint32 {
+	id := c.names.id(name)
+	for int(id) >= len(c.lastOf) {
+		c.lastOf = append(c.lastOf, 0)
+	}
+	c.lastOf[id] = uint32(c.rows())
+	return id
 }
 
 var zeroID [16]byte
