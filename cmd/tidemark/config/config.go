@@ -57,6 +57,7 @@ type Config struct {
 	AllowOpen     bool
 	AllowOrigins  string
 	StopTimeout   time.Duration
+	MemoryTarget  int64 // bytes
 
 	MaxRequestBytes int
 	MaxRequests     int
@@ -121,6 +122,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.AllowOpen, "allow-open", false, "listen on addresses other than loopback although nobody has to log in")
 	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
+	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
 	c.ingestFlags(fs)
 	return fs
 }
