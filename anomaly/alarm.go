@@ -47,6 +47,11 @@ type Alarm struct {
 	Sample   float64   `json:"sample"`       // requests (or points) the observation stands on
 	History  float64   `json:"history_days"` // how much of the series was known: the confidence
 	Paging   bool      `json:"paging"`       // an entry point, an objective or a rule: worth a message by itself
+
+	// What a person wrote in a rule or an objective; empty for what was learned.
+	Name     string            `json:"name,omitempty"`
+	Severity Severity          `json:"severity,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
 }
 
 // Severity is how loudly an incident speaks.

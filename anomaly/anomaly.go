@@ -49,6 +49,9 @@ const (
 	ChannelErrors     Channel = "errors"     // too large a share failed
 	ChannelLatency    Channel = "latency"    // the latency distribution moved
 	ChannelDrift      Channel = "drift"      // many small deviations to one side
+	ChannelRule       Channel = "rule"       // a threshold that a person set
+	ChannelBudget     Channel = "budget"     // an objective's error budget burns too fast
+	ChannelNoData     Channel = "no_data"    // nothing came in, which a rule asked to hear of
 )
 
 // DefaultBudget is the default sensitivity: expected false alarms a day for

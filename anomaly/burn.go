@@ -70,6 +70,17 @@ func (b *Burn) Rates(t time.Time, objective float64) [len(BurnWindows)]BurnRate 
 	return out
 }
 
+// Requests is how many requests came in the last d, up to six hours.
+func (b *Burn) Requests(d time.Duration) float64 {
+	var total float64
+	for k := range min(int64(d/time.Minute), burnMinutes) {
+		if m := b.Last - k; m >= 0 {
+			total += float64(b.Total[m%burnMinutes])
+		}
+	}
+	return total
+}
+
 // rate is the share of bad requests over the last d, in budgets.
 func (b *Burn) rate(d time.Duration, objective float64) float64 {
 	var total, bad float64

@@ -99,3 +99,40 @@ GROUP BY service, env, version, instance, run ORDER BY first, service, version, 
 	})
 	return out, err
 }
+
+// ResourceCounts answers how many distinct resources each service has had: when it grows, something started.
+func (db *DB) ResourceCounts(ctx context.Context) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	err := db.each(ctx, "SELECT service, uniq(fingerprint) FROM resources GROUP BY service", nil, func(rows driver.Rows) error {
+		var service string
+		var n uint64
+		if err := rows.Scan(&service, &n); err != nil {
+			return err
+		}
+		out[service] = n
+		return nil
+	})
+	return out, err
+}
+
+// RunningInstance is an instance of a service and the version it reports.
+type RunningInstance struct{ Service, Env, Version, Instance string }
+
+// Running answers what reported spans within a window, from the finest rollup.
+func (db *DB) Running(ctx context.Context, w Window) ([]RunningInstance, error) {
+	var out []RunningInstance
+	err := db.each(ctx, fmt.Sprintf(`
+SELECT DISTINCT service, env, version, instance FROM red_10s
+WHERE level = 'service' AND ts >= toDateTime({from:Int64}) AND ts < toDateTime({to:Int64}) LIMIT %d`, mostRunning), args{"from": w.From.Unix(), "to": w.To.Unix()}, func(rows driver.Rows) error {
+		var r RunningInstance
+		if err := rows.Scan(&r.Service, &r.Env, &r.Version, &r.Instance); err != nil {
+			return err
+		}
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+// mostRunning bounds the instances looked at for new versions.
+const mostRunning = 200_000

@@ -61,7 +61,7 @@ func (c *investigation) cause(rank int, x *candidate) anomaly.RootCause {
 		r.Kind = anomaly.SymptomSaturation
 	}
 	said := []string{sentence(c.reason(x))}
-	if len(x.traits) > 0 {
+	if len(x.traits) > 0 && !(x.blame != nil && onlyVersion(x.traits[0])) {
 		t := x.traits[0]
 		said = append(said, fmt.Sprintf("%s of %s requests have %s, %s of the others do.", percent(t.bad), badly(x.symptom), t.text(), percent(t.normal)))
 	}
@@ -91,6 +91,9 @@ func versionOf(traits []trait) string {
 	}
 	return ""
 }
+
+// onlyVersion says whether a trait is a version and nothing else.
+func onlyVersion(t trait) bool { return len(t.pairs) == 1 && t.pairs[0].key == "service.version" }
 
 func badly(s anomaly.Symptom) string {
 	if s == anomaly.SymptomErrors {
@@ -219,8 +222,10 @@ func term(key, value string) string {
 	if word.MatchString(value) {
 		return key + ":" + value
 	}
-	return key + ":" + strconv.Quote(value)
+	return key + `:"` + quotes.Replace(value) + `"`
 }
+
+var quotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // example is a span that shows the trouble: a failed one, or the slowest.
 func (x *candidate) example() *span {

@@ -294,7 +294,7 @@ func (c *investigation) traffic(scores map[anomaly.Symptom]float64, others bool)
 		return nil
 	}
 	for _, a := range c.inc.Alarms {
-		if a.Symptom == anomaly.SymptomTraffic && a.Subject.Service == first.Subject.Service && a.Subject.Operation != "" && a.Subject.Peer == "" {
+		if a.Symptom == anomaly.SymptomTraffic && a.Subject.Service == first.Subject.Service && a.Subject.Operation != "" && incoming(a.Subject) {
 			operations = appendNew(operations, a.Subject.Operation)
 		}
 	}
@@ -312,6 +312,11 @@ func (c *investigation) traffic(scores map[anomaly.Symptom]float64, others bool)
 	return []*candidate{x}
 }
 
+// incoming says whether a subject is about what a service is asked, not about what it asks others.
+func incoming(s anomaly.Subject) bool {
+	return s.Peer == "" && s.SpanKind != "client" && s.SpanKind != "producer"
+}
+
 // reason says in one sentence why a place is thought to be the cause.
 func (c *investigation) reason(x *candidate) string {
 	name := x.service
@@ -321,12 +326,12 @@ func (c *investigation) reason(x *candidate) string {
 	switch {
 	case x.symptom == anomaly.SymptomErrors && x.failures != nil:
 		f := x.failures
-		what := "begins in " + name
+		what := "begin in " + name
 		switch f.kind {
 		case call:
-			what = fmt.Sprintf("begins where %s calls %s (%s)", f.service, f.peer, f.operation)
+			what = fmt.Sprintf("begin where %s calls %s (%s)", f.service, f.peer, f.operation)
 		case gap:
-			what = fmt.Sprintf("begins between %s and %s", f.node.service, f.peer)
+			what = fmt.Sprintf("begin between %s and %s", f.node.service, f.peer)
 		}
 		return fmt.Sprintf("%s of the additional failures %s", percent(f.excess()/max(1, c.excess())), what)
 	case x.grown != nil && x.symptom != anomaly.SymptomTraffic:

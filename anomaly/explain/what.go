@@ -44,9 +44,9 @@ var effects = []string{"exception.", "error.", "http.response.", "http.status_co
 	"url.full", "user_agent.", "status_message", "http.request.body", "http.route", "http.request.method", "http.method", "url.template", "server.", "network.", "rpc.",
 	"service.namespace", "k8s.deployment.name", "k8s.namespace.name"}
 
-// identities name one instance, or where it runs: comparable within the same minutes only, because every start of a
-// process makes new ones.
-var identities = []string{"k8s.pod.name", "service.instance.id", "container.id", "container.name", "process.pid", "host.id", "k8s.pod.uid", "k8s.pod.ip", "k8s.replicaset.name", "k8s.pod.start_time",
+// identities name one instance, its version or where it runs: comparable within the same minutes only, because every
+// start of a process makes new ones.
+var identities = []string{"service.version", "k8s.pod.name", "service.instance.id", "container.id", "container.name", "process.pid", "host.id", "k8s.pod.uid", "k8s.pod.ip", "k8s.replicaset.name", "k8s.pod.start_time",
 	"host.name", "k8s.node.name"}
 
 // preferred says which of several attributes that the same requests have is the best name for them, first the best.
@@ -110,13 +110,29 @@ func (s *scanner) widen(beam []trait) []trait {
 				continue
 			}
 			t, ok := s.judge(append(slices.Clone(base.pairs), p), n, len(counts))
-			if ok && (len(base.pairs) == 0 || t.llr > base.llr*1.15+3) {
+			if ok && (len(base.pairs) == 0 || t.llr > s.alone(base, t)*1.15+3) {
 				out = append(out, t)
 			}
 		}
 	}
 	slices.SortStableFunc(out, better)
 	return distinct(out)[:min(beamWidth, len(distinct(out)))]
+}
+
+// alone is what a trait is worth without what another adds to it, both compared with the same requests.
+func (s *scanner) alone(base, wider trait) float64 {
+	if base.identity || !wider.identity {
+		return base.llr
+	}
+	have := 0
+	for _, it := range s.same {
+		if base.has(it) {
+			have++
+		}
+	}
+	n, all := float64(base.count), float64(len(s.bad)+len(s.same))
+	share := (float64(have) + worth*(n+float64(have))/all) / (float64(len(s.same)) + worth)
+	return max(base.llr, poisson(n, share*float64(len(s.bad))))
 }
 
 // judge compares one trait with the requests that were not bad.

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel"
 
+	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
@@ -40,18 +41,19 @@ type product struct {
 	metrics *prometheus.Registry
 	began   time.Time
 
-	dir    *engine.Dir
-	engine *engine.Engine // nil with a ClickHouse of the user's own
-	dsn    string
-	conn   driver.Conn
-	db     *query.DB // nil without the query role, as is hub
-	hub    *live.Hub
-	api    *api.API
-	ingest *ingest.Ingest // nil without the ingest role
-	otlp   *otlp.Server
-	self   *selfTelemetry
-	http   *http.Server
-	addr   net.Addr
+	dir         *engine.Dir
+	engine      *engine.Engine // nil with a ClickHouse of the user's own
+	dsn         string
+	conn        driver.Conn
+	db          *query.DB // nil without the query role, as is hub
+	hub         *live.Hub
+	deployments *explain.Noticer
+	api         *api.API
+	ingest      *ingest.Ingest // nil without the ingest role
+	otlp        *otlp.Server
+	self        *selfTelemetry
+	http        *http.Server
+	addr        net.Addr
 
 	mu     sync.Mutex // guards ingestStates, which several requests may ask for
 	failed chan error // a part ended by itself
@@ -65,7 +67,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startIngest, p.startHTTP, p.startSelf, p.announce,
+		p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startIngest, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -213,6 +215,9 @@ func (p *product) startHTTP(context.Context) error {
 	}
 	if p.hub != nil {
 		o.Live, o.Web = p.hub, web.Handler()
+	}
+	if p.deployments != nil {
+		o.Deploy = p.deployments.Post
 	}
 	if p.ingest != nil {
 		states := &ingestStates{p: p}

@@ -40,6 +40,8 @@ type Options struct {
 	SetCaps        func(context.Context, store.Caps) error   // *store.CapsError for caps that cannot be set
 	ConfiguredCaps store.Caps                                // what zeroes stand for
 
+	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
+
 	Ingest  func() any                  // nil: 404 (a process without the ingest role)
 	Flush   func(context.Context) error // nil: 404
 	Live    http.Handler                // nil: 404

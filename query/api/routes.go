@@ -190,6 +190,7 @@ func (a *API) routes() []endpoint {
 		all = append(all, endpoint{method: http.MethodPost, path: "/ingest/flush", summary: "Commit what has been acknowledged, so that the next question sees it",
 			handle: func(c *gin.Context) (any, error) { return nil, a.o.Flush(c.Request.Context()) }})
 	}
+	all = append(all, a.deploymentEndpoints()...)
 	return all
 }
 
