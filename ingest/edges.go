@@ -129,19 +129,31 @@ func (in *Ingest) edges() {
 		if in.away.Load() {
 			continue
 		}
-		if err := in.computeEdges(in.ctx, now); err != nil && in.ctx.Err() == nil {
+		if err := in.catchUpEdges(in.ctx, now); err != nil && in.ctx.Err() == nil {
 			in.stats.insertFailed("edges", err)
 			in.opts.Logger.Warn("edges not computed", "error", err)
 		}
 	}
 }
 
-func (in *Ingest) computeEdges(ctx context.Context, now time.Time) error {
+// catchUpEdges computes what is due. When days of history arrive at once it goes on for up to half of the time, which
+// leaves the engine the other half.
+func (in *Ingest) catchUpEdges(ctx context.Context, now time.Time) error {
+	for began := time.Now(); ; {
+		more, err := in.computeEdges(ctx, now)
+		if err != nil || !more || time.Since(began) > in.opts.EdgesInterval/2 {
+			return err
+		}
+	}
+}
+
+// computeEdges computes a batch of what is due, and says whether there is more.
+func (in *Ingest) computeEdges(ctx context.Context, now time.Time) (more bool, err error) {
 	settled, young := in.dirty.due(now, in.opts.EdgesInterval)
 	for _, minute := range append(young, settled...) {
 		spans, err := in.countSpans(ctx, minute)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if slices.Contains(young, minute) && spans > edgesSmall {
 			continue
@@ -152,10 +164,10 @@ func (in *Ingest) computeEdges(ctx context.Context, now time.Time) error {
 		}
 		if err := in.pool.do(ctx, in.edgesQuery(minute, spans)); err != nil {
 			in.dirty.touch(minute*60*nanosPerSecond, minute*60*nanosPerSecond, nil)
-			return fmt.Errorf("computing the edges of %s: %w", time.Unix(minute*60, 0).UTC().Format(time.RFC3339), err)
+			return false, fmt.Errorf("computing the edges of %s: %w", time.Unix(minute*60, 0).UTC().Format(time.RFC3339), err)
 		}
 	}
-	return nil
+	return len(settled) == edgesPerTick, nil
 }
 
 func (in *Ingest) countSpans(ctx context.Context, minute int64) (uint64, error) {
@@ -192,7 +204,8 @@ func (in *Ingest) edgesQuery(minute int64, spans uint64) ch.Query {
 }
 
 // edgesSQL: p is a caller, c its child in another process. A client or producer span without such a child calls
-// something that does not report itself; its attributes name it.
+// something that does not report itself; its attributes name it. What takes messages from a queue is called by the queue,
+// whose client is messaging:NAME; the sender calls the queue, also where the two spans are parent and child.
 const edgesSQL = `
 INSERT INTO edges (ts, env, client, target, target_kind, target_system, calls, errors, duration_sum, duration_hist, sample_rate, computed)
 WITH
@@ -204,6 +217,8 @@ WITH
             attr.value[indexOf(attr.key, 'db.namespace')] AS db_namespace, attr.value[indexOf(attr.key, 'db.name')] AS db_name_old,
             attr.value[indexOf(attr.key, 'messaging.system')] AS messaging,
             attr.value[indexOf(attr.key, 'messaging.destination.name')] AS destination, attr.value[indexOf(attr.key, 'messaging.destination')] AS destination_old,
+            if(destination != '', destination, destination_old) AS topic,
+            messaging != '' AND (kind = 'consumer' OR kind = 'client' AND 'receive' IN (attr.value[indexOf(attr.key, 'messaging.operation.type')], attr.value[indexOf(attr.key, 'messaging.operation')])) AS takes,
             attr.value[indexOf(attr.key, 'peer.service')] AS peer, attr.value[indexOf(attr.key, 'server.address')] AS address,
             attr.value[indexOf(attr.key, 'net.peer.name')] AS address_old, attr.value[indexOf(attr.key, 'url.full')] AS url,
             attr.value[indexOf(attr.key, 'rpc.system')] AS rpc,
@@ -219,12 +234,19 @@ WITH
         WHERE ts >= fromUnixTimestamp64Milli({from:Int64} - 5000) AND ts < fromUnixTimestamp64Milli({to:Int64} + 5000)
             AND toStartOfFifteenMinutes(toDateTime(ts)) BETWEEN toStartOfFifteenMinutes(toDateTime({minute:Int64} - 5)) AND toStartOfFifteenMinutes(toDateTime({minute:Int64} + 65))
             AND kind IN ('server', 'consumer', 'unspecified') AND parent_span_id != toFixedString('', 8)
+            AND NOT (kind = 'consumer' AND has(attr.key, 'messaging.system'))
     ),
     calls AS
     (
         SELECT p.*, c.service AS child, c.status AS child_status, c.duration_ns AS child_ns
         FROM callers AS p LEFT JOIN children AS c ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id
-        WHERE (child != '' AND (child != service OR kind IN ('client', 'producer'))) OR (child = '' AND kind IN ('client', 'producer'))
+        WHERE (child != '' AND (child != service OR kind IN ('client', 'producer'))) OR (child = '' AND kind IN ('client', 'producer') AND NOT takes)
+    ),
+    consumed AS
+    (
+        SELECT resource, concat('messaging:', if(topic != '', topic, messaging)) AS client, 'service' AS target_kind, service AS target, messaging AS target_system,
+            duration_ns AS ns, status = 'error' AS failed
+        FROM callers WHERE takes
     ),
     named AS
     (
@@ -232,7 +254,6 @@ WITH
             if(db_system_name != '', db_system_name, db_system_old) AS db_system,
             if(db_namespace != '', db_namespace, db_name_old) AS db,
             if(address != '', address, address_old) AS host,
-            if(destination != '', destination, destination_old) AS topic,
             multiIf(child != '', 'service', db_system != '', 'database', messaging != '', 'messaging', 'external') AS target_kind,
             multiIf(child != '', child,
                 db_system != '', multiIf(host != '' AND db != '', concat(host, '/', db), host != '', host, db != '', db, db_system),
@@ -246,6 +267,11 @@ WITH
 SELECT toDateTime({minute:Int64}) AS ts, r.env AS env, client, target, target_kind, target_system,
     count() * rate AS calls, countIf(failed) * rate AS errors, sum(ns) * rate AS duration_sum,
     sumMap(map(toInt16(if(ns <= 1, 0, ceil(32 * log2(ns)))), rate)) AS duration_hist, toFloat64(rate) AS sample_rate, now64(3) AS computed
-FROM named LEFT JOIN (SELECT fingerprint, max(env) AS env FROM resources GROUP BY fingerprint) AS r ON named.resource = r.fingerprint
+FROM
+(
+    SELECT resource, client, target_kind, target, target_system, ns, failed FROM named
+    UNION ALL
+    SELECT resource, client, target_kind, target, target_system, ns, failed FROM consumed
+) AS named LEFT JOIN (SELECT fingerprint, max(env) AS env FROM resources GROUP BY fingerprint) AS r ON named.resource = r.fingerprint
 WHERE target != ''
 GROUP BY env, client, target, target_kind, target_system`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -12,9 +13,10 @@ import (
 // EdgeRow is who calls whom, as the caller sees it.
 type EdgeRow struct {
 	Source       string `json:"source"`
+	SourceKind   string `json:"source_kind"` // service, or messaging for a queue that hands on messages
 	Target       string `json:"target"`
-	TargetKind   string `json:"target_kind"` // service, database, messaging, external
-	TargetSystem string `json:"target_system"`
+	TargetKind   string `json:"target_kind"`   // service, database, messaging, external
+	TargetSystem string `json:"target_system"` // of the target, or of the queue that is the source
 	Red
 	TimeShare float64 `json:"time_share"` // of all time spent in the calls listed with it
 }
@@ -43,6 +45,9 @@ type MapNode struct {
 	System string `json:"system"`
 	Red
 }
+
+// queuePrefix begins the client of an edge from a queue to what takes its messages; the rest is the queue's name.
+const queuePrefix = "messaging:"
 
 // edges reads edges, merged over a range. The range of the answer is in whole minutes, as edges are.
 func (db *DB) edges(ctx context.Context, w Window, env, service string) (r Range, edges []EdgeRow, totals []*total, fresh int64, sampled bool, err error) {
@@ -79,6 +84,10 @@ GROUP BY client, target, kind ORDER BY n DESC LIMIT 5000`, minutes, cond), a, fu
 		t.add(c)
 		e.Red = t.red(db.seconds(w))
 		e.Max = nil
+		e.SourceKind = "service"
+		if strings.HasPrefix(e.Source, queuePrefix) {
+			e.SourceKind = "messaging"
+		}
 		edges, totals, sums = append(edges, e), append(totals, t), append(sums, sum)
 		fresh, sampled = max(fresh, (last+60)*1000), sampled || rate > 1
 		return nil
@@ -110,6 +119,7 @@ func (db *DB) Dependencies(ctx context.Context, w Window, service, env string) (
 			ans.Callees = append(ans.Callees, e)
 		}
 		if e.Target == service && e.TargetKind == "service" {
+			e.Source = strings.TrimPrefix(e.Source, queuePrefix)
 			ans.Callers = append(ans.Callers, e)
 		}
 	}
@@ -134,7 +144,10 @@ func (db *DB) Map(ctx context.Context, w Window, env, focus string, depth int) (
 	virtual := map[string]*total{}
 	for i, e := range edges {
 		if nodes[e.Source] == nil {
-			nodes[e.Source] = &MapNode{ID: e.Source, Name: e.Source, Kind: "service"}
+			nodes[e.Source] = &MapNode{ID: e.Source, Name: strings.TrimPrefix(e.Source, queuePrefix), Kind: e.SourceKind}
+			if e.SourceKind != "service" {
+				nodes[e.Source].System = e.TargetSystem
+			}
 		}
 		id := e.Target
 		if e.TargetKind != "service" {

@@ -65,7 +65,7 @@ export type SpanKind = 'unspecified' | 'internal' | 'server' | 'client' | 'produ
 // GET /services/{service}/dependencies?from&to&env
 export interface DependenciesAnswer { range: Range; callers: EdgeRow[]; callees: EdgeRow[] }
 export type NodeKind = 'service' | 'database' | 'messaging' | 'external'
-export interface EdgeRow extends Red { source: string; target: string; target_kind: NodeKind; target_system: string; time_share: number }
+export interface EdgeRow extends Red { source: string; source_kind: 'service' | 'messaging'; target: string; target_kind: NodeKind; target_system: string; time_share: number }
 
 // GET /services/{service}/errors?from&to&env
 export interface ErrorsAnswer { range: Range; groups: ErrorGroup[]; truncated: boolean }

@@ -47,7 +47,7 @@ function Side({ service, title, side, rows, empty }: { service: string; title: s
           label={title}
           rows={rows}
           columns={columns}
-          rowKey={(r) => `${r.target_kind} ${r[side]}`}
+          rowKey={(r) => `${side === "source" ? r.source_kind : r.target_kind} ${r[side]}`}
           {...sort}
           csvName={`${service}-${side === "source" ? "callers" : "callees"}`}
           onOpen={(r) => isService(r, side) && void navigate({ to: "/services/$service", params: { service: r[side] }, search: { tab: "dependencies" } })}
@@ -57,14 +57,14 @@ function Side({ service, title, side, rows, empty }: { service: string; title: s
   );
 }
 
-const isService = (r: EdgeRow, side: "source" | "target") => side === "source" || r.target_kind === "service";
+const isService = (r: EdgeRow, side: "source" | "target") => (side === "source" ? r.source_kind : r.target_kind) === "service";
 
 function Name({ row, side }: { row: EdgeRow; side: "source" | "target" }) {
   const name = row[side];
   if (!isService(row, side)) {
     return (
       <span className={css.cellName}>
-        <NodeIcon kind={row.target_kind} />
+        <NodeIcon kind={side === "source" ? row.source_kind : row.target_kind} />
         {name} <span className={css.kind}>{row.target_system}</span>
       </span>
     );
