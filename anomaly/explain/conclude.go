@@ -26,17 +26,25 @@ func (c *investigation) conclude(inc *anomaly.Incident, causes []*candidate) {
 	first := causes[0]
 	slices.SortStableFunc(inc.Alarms, func(a, b anomaly.Alarm) int { return first.about(a) - first.about(b) })
 	inc.Services = services(inc.Alarms)
-	inc.Title = title(inc.Alarms[0])
+	inc.Title = titleOf(inc.Alarms[0], first.called())
 	if first.blame != nil && first.blame.confidence > 0.5 {
 		inc.Title += ", since version " + first.blame.Version
 	} else if len(first.traits) > 0 && first.traits[0].bad > 0.6 {
 		inc.Title += ", with " + first.traits[0].text()
 	}
-	inc.Affected, inc.Requests = c.affected()
-	inc.Summary = inc.RootCauses[0].Summary
-	if inc.Affected >= 0.001 {
-		inc.Summary = fmt.Sprintf("%s of requests suffer. %s", percent(inc.Affected), inc.Summary)
+	inc.Affected, inc.Requests = c.impact.share, uint64(c.impact.requests+0.5)
+	inc.Summary = strings.TrimSpace(c.suffering() + " " + inc.RootCauses[0].Summary)
+}
+
+// called is what a candidate's service calls, where that is where it happens.
+func (x *candidate) called() string {
+	switch {
+	case x.grown != nil && x.symptom != anomaly.SymptomErrors:
+		return x.grown.peer
+	case x.failures != nil:
+		return x.failures.peer
 	}
+	return ""
 }
 
 // about is 0 for alarms of the candidate's own place and symptom, more for others.
@@ -129,47 +137,6 @@ func sentence(s string) string {
 		s = strings.ToUpper(s[:1]) + s[1:]
 	}
 	return s + "."
-}
-
-// affected is the share of the entry points' requests that suffered, and how many that were.
-func (c *investigation) affected() (float64, uint64) {
-	slow := map[string]float64{}
-	times := map[string][]*span{}
-	for _, t := range c.traces {
-		if !t.during {
-			times[t.root.Service+"\x00"+t.root.Name] = append(times[t.root.Service+"\x00"+t.root.Name], t.root)
-		}
-	}
-	for k, v := range times {
-		if len(v) >= 20 {
-			slow[k] = wholeQuantile(v, 0.95)
-		}
-	}
-	var n, bad float64
-	for _, t := range c.traces {
-		if !t.during {
-			continue
-		}
-		n++
-		limit, known := slow[t.root.Service+"\x00"+t.root.Name]
-		if t.root.Error || known && float64(t.root.Duration) > limit {
-			bad++
-		}
-	}
-	if n < 5 {
-		return 0, 0
-	}
-	share := max(0, bad/n-0.05) / 0.95
-	return share, uint64(share * c.calls[1])
-}
-
-func wholeQuantile(spans []*span, q float64) float64 {
-	v := make([]float64, len(spans))
-	for i, s := range spans {
-		v[i] = float64(s.Duration)
-	}
-	slices.Sort(v)
-	return v[int(q*float64(len(v)-1))]
 }
 
 // evidence are links to where a person can see it: an example trace, the series, the requests, the deployment.

@@ -19,6 +19,7 @@ type investigation struct {
 	latency        latencyChange
 	failures       []*failures
 	deployments    []query.Deployment
+	impact         impact
 }
 
 // Windows of an explanation.
@@ -124,6 +125,9 @@ func (e *Explainer) sample(ctx context.Context, c *investigation) error {
 	}
 	c.traces = append(trees(before.Spans, false), trees(during.Spans, true)...)
 	c.latency = decompose(c.traces)
+	if err := e.measureImpact(ctx, c, float64(during.All)/max(during.Looked, 1e-6)); err != nil {
+		return err
+	}
 	if !c.failsMore() {
 		return nil
 	}

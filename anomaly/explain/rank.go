@@ -303,6 +303,9 @@ func (c *investigation) traffic(scores map[anomaly.Symptom]float64, others bool)
 	if len(operations) == 1 {
 		x.operation = operations[0]
 	}
+	if !others && first.Observed < first.Expected {
+		x.why += " What does arrive neither fails nor takes longer: fewer requests are sent to " + x.service + "."
+	}
 	if others {
 		x.score *= 0.5 // callers that fail or wait send fewer requests, too
 	}
@@ -310,11 +313,6 @@ func (c *investigation) traffic(scores map[anomaly.Symptom]float64, others bool)
 		x.score *= 0.3
 	}
 	return []*candidate{x}
-}
-
-// incoming says whether a subject is about what a service is asked, not about what it asks others.
-func incoming(s anomaly.Subject) bool {
-	return s.Peer == "" && s.SpanKind != "client" && s.SpanKind != "producer"
 }
 
 // reason says in one sentence why a place is thought to be the cause.

@@ -55,6 +55,9 @@ func order(alarms []anomaly.Alarm, g *Graph) {
 		if depth != 0 {
 			return depth
 		}
+		if a.Symptom == anomaly.SymptomTraffic && incoming(a.Subject) != incoming(b.Subject) {
+			return map[bool]int{true: -1, false: 1}[incoming(a.Subject)]
+		}
 		if c := a.Began.Compare(b.Began); c != 0 {
 			return c
 		}
@@ -84,19 +87,24 @@ func services(alarms []anomaly.Alarm) []string {
 	return out
 }
 
-// severity: critical when a paging series is far off, warning when a paging series is off, info otherwise.
+// severity: critical when a paging series is far off, warning when a paging series is off, info otherwise; what a person
+// wrote into a rule counts as written.
 func severity(alarms []anomaly.Alarm) anomaly.Severity {
-	s := anomaly.SeverityInfo
+	worst := anomaly.SeverityInfo
 	for _, a := range alarms {
-		if !a.Paging {
-			continue
+		s := a.Severity
+		switch {
+		case s != "" || !a.Paging:
+		case grave(a):
+			s = anomaly.SeverityCritical
+		default:
+			s = anomaly.SeverityWarning
 		}
-		if grave(a) {
-			return anomaly.SeverityCritical
+		if s == anomaly.SeverityCritical || s == anomaly.SeverityWarning && worst == anomaly.SeverityInfo {
+			worst = s
 		}
-		s = anomaly.SeverityWarning
 	}
-	return s
+	return worst
 }
 
 // grave: five requests in a hundred fail, everything takes three times as long, or four fifths of the traffic is gone.
@@ -112,34 +120,77 @@ func grave(a anomaly.Alarm) bool {
 	return false
 }
 
-// subject names what an alarm is about.
-func subject(s anomaly.Subject) string {
+// subject names what an alarm is about: a service, what it does, and what it calls. peer is the other end of a call
+// where the alarm itself does not name it.
+func subject(s anomaly.Subject, peer string) string {
 	name := s.Service
-	if s.Operation != "" {
-		name += " " + s.Operation
-	}
 	if s.Peer != "" {
-		name += " → " + s.Peer
+		peer = s.Peer
+	}
+	if peer != "" && (s.Peer != "" || !incoming(s)) {
+		name += " → " + peer
+	}
+	switch {
+	case s.Operation != "" && name != s.Service:
+		name += ": " + s.Operation
+	case s.Operation != "" && !incoming(s):
+		name += ": its call " + s.Operation
+	case s.Operation != "":
+		name += ": " + s.Operation
+	}
+	switch {
+	case s.Version != "":
+		name += " of version " + s.Version
+	case s.Instance != "":
+		name += " on " + s.Instance
 	}
 	return name
 }
 
-// title says in a few words what an alarm saw.
-func title(a anomaly.Alarm) string {
-	name := subject(a.Subject)
+// incoming says whether a subject is about what a service is asked, not about what it asks others.
+func incoming(s anomaly.Subject) bool {
+	return s.Peer == "" && s.SpanKind != "client" && s.SpanKind != "producer"
+}
+
+// title says in a few words what an alarm saw, with the figure and what is usual.
+func title(a anomaly.Alarm) string { return titleOf(a, "") }
+
+func titleOf(a anomaly.Alarm, peer string) string {
+	if a.Name != "" { // a person has named it
+		return fmt.Sprintf("%s: %s is %s", a.Name, measured(a), amount(a.Observed, a.Unit))
+	}
+	name := subject(a.Subject, peer)
+	now, usual := amount(a.Observed, a.Unit), amount(a.Expected, a.Unit)
 	switch {
 	case a.Subject.Metric != "":
-		return fmt.Sprintf("%s: %s is %s, usually %s", name, a.Subject.Metric, amount(a.Observed, a.Unit), amount(a.Expected, a.Unit))
+		return fmt.Sprintf("%s: %s is %s, usually %s", name, a.Subject.Metric, now, usual)
 	case a.Symptom == anomaly.SymptomErrors:
-		return fmt.Sprintf("%s fails for %s of requests, usually %s", name, percent(a.Observed), percent(a.Expected))
+		return fmt.Sprintf("%s fails for %s of requests, usually %s", name, now, usual)
 	case a.Symptom == anomaly.SymptomLatency && a.Expected > 0 && a.Observed > a.Expected:
-		return fmt.Sprintf("%s takes %s, usually %s", name, amount(a.Observed, a.Unit), amount(a.Expected, a.Unit))
-	case a.Symptom == anomaly.SymptomTraffic && a.Observed < a.Expected:
-		return fmt.Sprintf("%s gets %s, usually %s", name, amount(a.Observed, a.Unit), amount(a.Expected, a.Unit))
+		return fmt.Sprintf("%s takes %s, usually %s", name, now, usual)
+	case a.Symptom == anomaly.SymptomTraffic && incoming(a.Subject):
+		return fmt.Sprintf("%s gets %s, usually %s", name, now, usual)
 	case a.Symptom == anomaly.SymptomTraffic:
-		return fmt.Sprintf("%s gets %s, usually %s", name, amount(a.Observed, a.Unit), amount(a.Expected, a.Unit))
+		return fmt.Sprintf("%s: %s, usually %s", name, now, usual)
 	}
 	return fmt.Sprintf("%s: %s is not normal", name, a.Symptom)
+}
+
+// measured names what a rule looks at.
+func measured(a anomaly.Alarm) string {
+	what := string(a.Symptom)
+	switch {
+	case a.Subject.Metric != "":
+		what = a.Subject.Metric
+	case a.Symptom == anomaly.SymptomErrors:
+		what = "share of failed requests"
+	case a.Symptom == anomaly.SymptomTraffic:
+		what = "traffic"
+	}
+	if a.Subject.Service != "" {
+		what += " of " + a.Subject.Service
+	}
+	return what
 }
 
 // percent writes a ratio.
