@@ -4,6 +4,9 @@ import { createRoute, createRouter, redirect } from "@tanstack/react-router";
 import { ErrorView, NotFound } from "@/app/ErrorView";
 import { rootRoute } from "@/app/root";
 import { parseSearch, stringifySearch } from "@/app/search";
+import { alertsRoute } from "@/pages/alerts/route";
+import { incidentRoute } from "@/pages/incident/route";
+import { incidentsRoute } from "@/pages/incidents/route";
 import { ingestRoute } from "@/pages/ingest/route";
 import { logsRoute } from "@/pages/logs/route";
 import { mapRoute } from "@/pages/map/route";
@@ -23,7 +26,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,

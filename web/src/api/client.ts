@@ -74,3 +74,5 @@ async function request<T>(method: string, path: string, body: unknown, signal?: 
 
 export const get = <T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> => request<T>("GET", withParams(path, params), undefined, signal);
 export const put = <T>(path: string, body: unknown): Promise<T> => request<T>("PUT", path, body);
+export const post = <T>(path: string, body: unknown = {}, signal?: AbortSignal): Promise<T> => request<T>("POST", path, body, signal);
+export const del = <T>(path: string): Promise<T> => request<T>("DELETE", path, undefined);

@@ -145,6 +145,8 @@ export class LiveClient {
     if (complete) sub.resumeMs = complete;
     const dataAt = frame.data_ms > 0 ? frame.data_ms - this.skew : 0;
     sub.onUpdate({ op: frame.op, data: frame.data, dataAt, skipped: frame.skipped });
+    // The badge is on every page: it says nothing of how fresh the page's own data is.
+    if (sub.query.kind === "incidents") return;
     this.update({ freshAt: Math.max(this.status.freshAt, dataAt), skipped: this.status.skipped + frame.skipped });
   }
 }

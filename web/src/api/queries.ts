@@ -5,7 +5,7 @@ import type { Scope } from "@/app/range";
 import { get, type Params } from "./client";
 import type {
   DependenciesAnswer, ErrorsAnswer, HeatmapAnswer, IngestAnswer, MapAnswer, OperationsAnswer,
-  RedAnswer, RetentionAnswer, ServiceAnswer, ServicesAnswer, Status, StorageAnswer,
+  IncidentAnswer, IncidentsAnswer, RedAnswer, RetentionAnswer, ServiceAnswer, ServicesAnswer, Status, StorageAnswer,
 } from "./types";
 
 /** How often views without a live subscription ask again while live. */
@@ -45,3 +45,7 @@ export const mapQuery = (scope: Scope, params: Params) => scoped<MapAnswer>("/ma
 export const retentionQuery = () => plain<RetentionAnswer>("/settings/retention");
 export const storageQuery = () => plain<StorageAnswer>("/storage", {}, 30_000);
 export const ingestQuery = () => plain<IngestAnswer>("/ingest", {}, 2_000);
+
+/** The open incidents, whenever they began: the badge, and the top of the list. */
+export const openIncidentsQuery = (pollMs: number | false) => plain<IncidentsAnswer>("/incidents", { status: "open", from: "now-400d", limit: 200 }, pollMs);
+export const incidentQuery = (id: string, pollMs: number | false = false) => plain<IncidentAnswer>(`/incidents/${encodeURIComponent(id)}`, {}, pollMs);

@@ -159,6 +159,73 @@ export interface MetricInfo {
 // GET /metrics/chart?name&from&to&agg=auto|avg|sum|min|max|rate|p50|p90|p95|p99|count&by=label,label&filter=k:v (repeatable)&limit=20
 export interface MetricChartAnswer { range: Range; unit: string; agg: string; series: { labels: Record<string, string>; values: (number | null)[] }[]; more: number /* series not shown */ }
 
+// ---- incidents: times are RFC 3339 here. Values are in `unit`: "ns" (latency), "1" (ratios 0..1), "/s" (rates), else a metric's own
+export type Severity = 'critical' | 'warning' | 'info'
+export type Symptom = 'latency' | 'errors' | 'traffic' | 'saturation'
+export interface Subject {           // empty fields play no part
+  env?: string; service: string; operation?: string; span_kind?: string; peer?: string; peer_kind?: string
+  version?: string; instance?: string; metric?: string; rule?: string
+}
+export interface Alarm {
+  id: string; subject: Subject; symptom: Symptom; channel: string; began: string; detected: string; ended: string /* year 1 while it lasts */
+  unit: string; observed: number; expected: number; lower: number; upper: number
+  score: number; once_in_days: number; sample: number; history_days: number; paging: boolean
+  name?: string; severity?: Severity; labels?: Record<string, string> | null
+}
+export interface Incident {
+  id: string; status: 'open' | 'resolved'; severity: Severity; title: string
+  started_at: string; detected_at: string; resolved_at: string | null; updated_at: string
+  env?: string; services: string[]; root_causes: RootCause[]; alarms?: Alarm[] /* likely cause first */
+  affected?: number /* share of the entry point's requests */; requests?: number; flaps?: number; summary?: string
+}
+export interface RootCause {
+  rank: number; service: string; operation: string; kind: Symptom
+  attribute: { key: string; value: string } | null; version: string | null; function: string | null
+  confidence: number; summary: string; evidence: Evidence[]
+}
+export interface Evidence { type: 'trace' | 'series' | 'attribute' | 'deployment' | 'profile' | 'log'; link: string; text?: string }
+// GET /incidents?from&to&status&service&severity&limit&cursor ; live kind "incidents": the open ones, whole
+export interface IncidentsAnswer { incidents: Incident[]; next: string }
+// GET /incidents/{id}
+export interface IncidentAnswer {
+  incident: Incident; events: IncidentEvent[]; series: AffectedSeries[]; deployments: Deployment[]; restarts?: Restart[]
+  logs: LogRecord[]; traces: { failing: SpanHit[]; slowest: SpanHit[] }
+}
+export interface IncidentEvent { ts: string; kind: string /* opened, updated, note, acknowledged, muted, normal, notified, resolved … */; text: string; body: unknown }
+export interface AffectedSeries {
+  subject: Subject; symptom: Symptom; unit: string; ts: number[]; value: (number | null)[]
+  expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[]; began: string; ended: string | null
+}
+export interface Deployment { ts: string; service: string; env: string; version: string; previous: string; source: 'noticed' | 'posted'; text: string; link: string }
+export interface Restart { ts: string; service: string; env: string; version: string; instances: number }
+// GET /deployments?from&to&service&env
+export interface DeploymentsAnswer { deployments: Deployment[] }
+// GET /bands?service&operation&span_kind&symptom&from&to&step
+export interface BandsAnswer {
+  unit: string; ts: number[]; expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[]; history_days: number
+  incidents: { id: string; title: string; from: string; to: string | null; severity: Severity }[]
+  deployments: { ts: string; version: string; service: string }[]
+}
+// GET/POST /mutes, DELETE /mutes/{id}
+export interface Mute { id: string; subject: { service: string; operation?: string; symptom?: Symptom }; until: string | null; reason: string; created_at?: string }
+export interface MutesAnswer { mutes: Mute[] }
+// GET/PUT /sensitivity: budgets are expected false alarms a day
+export interface Sensitivity { default: number; overrides: { service: string; operation?: string; budget: number }[] }
+// POST /backtest {from, to, sensitivity?} → {incidents}; as text/event-stream: progress {done}, result, error
+
+// ---- notifications
+export interface ChannelField { name: string; label: string; help: string; secret: boolean; required: boolean; default: string; options: string[] }
+export interface ChannelKind { type: string; label: string; image: boolean; fields: ChannelField[] }
+export interface Channel { id: string; name: string; type: string; enabled: boolean; fields: Record<string, string> /* secrets shortened */; created_at: string; updated_at: string }
+// GET /channels
+export interface ChannelsAnswer { channels: Channel[]; kinds: ChannelKind[] }
+// GET /deliveries?incident&limit
+export interface Delivery {
+  id: string; channel: string; incident: string; state: 'firing' | 'updated' | 'repeated' | 'resolved' | 'test'
+  status: 'pending' | 'delivered' | 'failed' | 'suppressed'; attempts: number; answer: string; next_try: string; created_at: string; updated_at: string
+}
+export interface DeliveriesAnswer { deliveries: Delivery[] }
+
 // ---- settings and state
 // GET /settings/retention ; PUT the same shape (days per signal) → RetentionAnswer
 export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h'; days: number; min_days: number; max_days: number; description: string }[] }
@@ -190,6 +257,7 @@ export type LiveQuery =
   | { kind: 'metric'; name: string; agg?: string; by?: string; filter?: string[] }
   | { kind: 'logs'; q?: string }     // newest records, tail
   | { kind: 'map'; env?: string; window_ms: number }
+  | { kind: 'incidents' }            // the open ones, as GET /incidents?status=open
   | { kind: 'status' }               // has_data and ingest rates; every 2 s
 // server → client
 export type LiveFrame =

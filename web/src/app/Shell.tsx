@@ -7,6 +7,7 @@ import { Tip, TipProvider } from "@/ui/Tip";
 import { Breadcrumb } from "./Breadcrumb";
 import { CommandPalette } from "./CommandPalette";
 import { EnvFilter } from "./EnvFilter";
+import { IncidentBadge } from "./IncidentBadge";
 import { useKeys } from "./keys";
 import { LiveSwitch } from "./LiveSwitch";
 import { NAV } from "./nav";
@@ -40,9 +41,10 @@ function NavList({ slim, onNavigate }: { slim?: boolean; onNavigate?: () => void
     <ul className={css.entries}>
       {NAV.map((n) => {
         const link = (
-          <Link to={n.to as never} className={css.entry} activeProps={{ "data-active": true, "aria-current": "page" }} aria-label={n.label} onClick={onNavigate}>
+          <Link to={n.to as never} className={css.entry} activeProps={{ "data-active": true, "aria-current": "page" }} aria-label={slim ? n.label : undefined} onClick={onNavigate}>
             <n.icon size={16} aria-hidden />
             <span className={css.word}>{n.label}</span>
+            {n.to === "/incidents" && <IncidentBadge />}
           </Link>
         );
         return (

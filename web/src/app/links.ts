@@ -37,3 +37,10 @@ export function durationText(ns: number): string {
   const [size, unit] = ns >= 1e9 ? [1e9, "s"] : ns >= 1e6 ? [1e6, "ms"] : ns >= 1e3 ? [1e3, "us"] : [1, "ns"];
   return `${Number((ns / size).toPrecision(3))}${unit}`;
 }
+
+/** A path with its query, as the API gives it ("/traces/ab?span=cd"), for Link and navigate; null for anything that is not one of ours. */
+export function pageOf(link: string): PageTarget | null {
+  if (!/^\/(?![/\\])/.test(link)) return null;
+  const url = new URL(link, "http://page");
+  return { to: url.pathname, search: Object.fromEntries(url.searchParams) } as unknown as PageTarget;
+}

@@ -6,7 +6,7 @@ import { useScope, useScopeActions } from "@/app/range";
 import { useAppearance } from "@/app/theme";
 import { onBeat } from "@/lib/clock";
 import { format, type Unit } from "@/lib/format";
-import { resolve } from "@/lib/time";
+import { resolve, type Span } from "@/lib/time";
 import { ChartTable } from "./ChartTable";
 import { Footer } from "./Footer";
 import { Legend } from "./Legend";
@@ -17,6 +17,8 @@ import css from "./TimeChart.module.css";
 
 export interface TimeChartProps {
   title: string;
+  /** Shown instead of the title, which then only names the chart. */
+  heading?: ReactNode;
   /** What the series' columns are aligned with. */
   range: Range;
   series: readonly ChartSeries[];
@@ -37,6 +39,10 @@ export interface TimeChartProps {
   legend?: boolean;
   /** No frame, for use inside a panel. */
   bare?: boolean;
+  /** Shows this window instead of the page's range: for what has a time of its own, such as an incident. */
+  window?: Span;
+  /** With `window`: a drag on the chart, or null to go back. */
+  onWindow?: (span: Span | null) => void;
 }
 
 const NO_MARKERS: readonly Marker[] = [];
@@ -56,8 +62,9 @@ export function TimeChart(props: TimeChartProps) {
   const id = useId();
 
   const model: ChartModel = { range, series, unit, style, log, band, markers, utc: scope.utc };
-  const latest = useRef({ model, actions, hidden, onPoint: props.onPoint });
-  latest.current = { model, actions, hidden, onPoint: props.onPoint };
+  const own = props.window !== undefined;
+  const latest = useRef({ model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow });
+  latest.current = { model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow };
 
   // A new picture only when its make-up changes; new data goes into the same one.
   const shape = [style, log, unit, scope.utc, appearance, height, !!band, ...series.map((s) => `${s.key}\u0000${s.color ?? ""}`)].join("\u0001");
@@ -65,8 +72,8 @@ export function TimeChart(props: TimeChartProps) {
     const el = host.current!;
     const u = new uPlot(
       optionsOf(() => latest.current.model, el.clientWidth || 300, height, {
-        onZoom: (from, to) => latest.current.actions.zoomTo({ from, to }),
-        onZoomBack: () => latest.current.actions.zoomBack(),
+        onZoom: (from, to) => (latest.current.own ? latest.current.onWindow?.({ from, to }) : latest.current.actions.zoomTo({ from, to })),
+        onZoomBack: () => (latest.current.own ? latest.current.onWindow?.(null) : latest.current.actions.zoomBack()),
         onCursor: (chart) => {
           const local = chart.root.matches(":hover");
           if (local) paintTooltip(tip.current!, chart, latest.current.model, latest.current.hidden);
@@ -97,14 +104,15 @@ export function TimeChart(props: TimeChartProps) {
     series.forEach((s, i) => u?.setSeries(drawIndex(latest.current.model, i), { show: !hidden.has(s.key) }, false));
   }, [hidden, shape, series]);
 
-  useWindow(plot, `${scope.range.from} ${scope.range.to}`, scope.live, shape, range);
+  const fixed = props.window && `${Math.round(props.window.from)} ${Math.round(props.window.to)}`;
+  useWindow(plot, fixed ?? `${scope.range.from} ${scope.range.to}`, scope.live && !fixed, shape, range);
 
   const label = useMemo(() => summary(title, series, unit), [title, series, unit]);
   return (
     <figure className={css.chart} data-bare={props.bare || undefined} aria-labelledby={id} data-testid="time-chart">
       <figcaption className={css.head}>
         <h2 id={id} className={css.title}>
-          {title}
+          {props.heading ?? title}
         </h2>
         {props.aside}
         <button type="button" className={css.tableToggle} aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>

@@ -23,6 +23,8 @@ export interface Marker {
   at: number;
   label: string;
   kind: "deploy" | "anomaly";
+  /** An anomaly's end: what lies between is tinted. */
+  to?: number;
 }
 
 /** An expected band, drawn as a soft fill behind the lines. */

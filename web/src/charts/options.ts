@@ -120,14 +120,32 @@ function drawMarkers(u: uPlot, m: ChartModel) {
     } else {
       const base = bbox.top + bbox.height;
       ctx.fillStyle = cssColor("var(--bad)");
-      ctx.beginPath();
-      ctx.moveTo(x - 4 * dpr, base);
-      ctx.lineTo(x + 4 * dpr, base);
-      ctx.lineTo(x, base - 7 * dpr);
-      ctx.fill();
+      drawMark(ctx, x, base, dpr);
     }
   }
   ctx.restore();
+}
+
+/** Tints what lies between an anomaly's beginning and end. */
+function drawSpans(u: uPlot, m: ChartModel) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.fillStyle = withAlpha(cssColor("var(--bad)"), 0.07);
+  for (const { kind, at, to } of m.markers) {
+    if (kind !== "anomaly" || to === undefined) continue;
+    const left = Math.max(bbox.left, u.valToPos(at / 1000, "x", true));
+    const right = Math.min(bbox.left + bbox.width, u.valToPos(to / 1000, "x", true));
+    if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  }
+  ctx.restore();
+}
+
+function drawMark(ctx: CanvasRenderingContext2D, x: number, base: number, dpr: number) {
+  ctx.beginPath();
+  ctx.moveTo(x - 4 * dpr, base);
+  ctx.lineTo(x + 4 * dpr, base);
+  ctx.lineTo(x, base - 7 * dpr);
+  ctx.fill();
 }
 
 /** `model` is asked anew at every draw, so that markers may change without a rebuild. */
@@ -171,7 +189,12 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
           if (w > 4) on.onZoom(u.posToVal(left, "x") * 1000, u.posToVal(left + w, "x") * 1000);
         },
       ],
-      drawClear: [(u) => drawMarkers(u, model())],
+      drawClear: [
+        (u) => {
+          drawSpans(u, model());
+          drawMarkers(u, model());
+        },
+      ],
     },
   };
 }

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import type { Alarm, Incident, IncidentEvent } from "@/api/types";
+import { aligned, byUrgency, causeName, chartColumns, lasting, moment, offBy, standing, story, subjectName } from "./incident";
+import { learning } from "./learning";
+
+const alarm = (over: Partial<Alarm>): Alarm => ({
+  id: "a", subject: { service: "payment" }, symptom: "latency", channel: "latency", began: "2026-11-21T10:00:00Z", detected: "2026-11-21T10:00:20Z", ended: "0001-01-01T00:00:00Z",
+  unit: "ns", observed: 4e8, expected: 1e8, lower: 5e7, upper: 2e8, score: 20, once_in_days: 1e6, sample: 100, history_days: 1, paging: true, ...over,
+});
+const incident = (over: Partial<Incident>): Incident => ({
+  id: "i", status: "open", severity: "critical", title: "t", started_at: "2026-11-21T10:00:00Z", detected_at: "2026-11-21T10:00:20Z", resolved_at: null, updated_at: "2026-11-21T10:00:20Z",
+  services: ["payment"], root_causes: [], ...over,
+});
+
+test("what has not happened is null", () => {
+  expect([null, "", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "nonsense"].map(moment)).toEqual([null, null, null, null, null]);
+  expect(moment("2026-11-21T10:00:00Z")).toBe(Date.UTC(2026, 10, 21, 10));
+});
+
+test("how far off, in words", () => {
+  expect(offBy(alarm({}))).toBe("4× slower");
+  expect(offBy(alarm({ symptom: "errors", unit: "1", observed: 0.12, expected: 0.001 }))).toBe("12\u202f% errors, usually 0.1\u202f%");
+  expect(offBy(alarm({ symptom: "traffic", unit: "/s", observed: 0, expected: 5 }))).toBe("no requests");
+  expect(offBy(alarm({ symptom: "traffic", unit: "/s", observed: 1, expected: 4 }))).toBe("75\u202f% fewer requests");
+  expect(offBy(alarm({ symptom: "traffic", unit: "/s", observed: 8, expected: 4 }))).toBe("2× the usual requests");
+});
+
+test("names of subjects and causes", () => {
+  expect(subjectName({ service: "payment", operation: "POST /charge" })).toBe("POST /charge of payment");
+  expect(subjectName({ service: "cart", peer: "redis", operation: "GET" })).toBe("cart → redis");
+  expect(causeName({ rank: 1, service: "payment", operation: "POST /charge", kind: "latency", attribute: { key: "region", value: "eu" }, version: "1.5.0", function: null, confidence: 0.9, summary: "", evidence: [] })).toBe("payment POST /charge, version 1.5.0, region eu");
+});
+
+test("durations", () => {
+  expect([5_000, 125_000, 3_600_000, 3_900_000, 50 * 3_600_000].map(lasting)).toEqual(["5\u202fs", "2\u202fmin", "1\u202fh", "1\u202fh 5\u202fmin", "2\u202fd 2\u202fh"]);
+});
+
+test("the open come first, the worst of them before newer ones", () => {
+  const list = [
+    incident({ id: "old", status: "resolved", started_at: "2026-11-21T12:00:00Z" }),
+    incident({ id: "warn", severity: "warning", started_at: "2026-11-21T11:00:00Z" }),
+    incident({ id: "bad" }),
+  ];
+  expect(list.sort(byUrgency).map((i) => i.id)).toEqual(["bad", "warn", "old"]);
+});
+
+test("an undone “normal” no longer stands, whatever the events' order", () => {
+  const e = (ts: string, kind: string): IncidentEvent => ({ ts, kind, text: "", body: null });
+  const events = [e("2026-11-21T10:03:00Z", "not_normal"), e("2026-11-21T10:01:00Z", "acknowledged"), e("2026-11-21T10:02:00Z", "normal")];
+  expect(standing(events)).toEqual({ acknowledged: true, normal: false, muted: false });
+  expect(standing(events.slice(1))).toEqual({ acknowledged: true, normal: true, muted: false });
+});
+
+test("the story is told in time's order and marks the first symptom", () => {
+  const s = story({
+    incident: incident({ alarms: [alarm({ id: "b", began: "2026-11-21T10:00:10Z", subject: { service: "checkout" } }), alarm({})] }),
+    events: [{ ts: "2026-11-21T10:00:20Z", kind: "opened", text: "", body: null }, { ts: "2026-11-21T10:00:21Z", kind: "notified", text: "", body: null }],
+    deployments: [{ ts: "2026-11-21T09:59:50Z", service: "payment", env: "", version: "1.5.0", previous: "1.4.2", source: "noticed", text: "", link: "" }],
+    deliveries: [{ id: "d", channel: "c1", incident: "i", state: "firing", status: "delivered", attempts: 1, answer: "ok", next_try: "", created_at: "2026-11-21T10:00:21Z", updated_at: "" }],
+    channelName: () => "#ops",
+  });
+  expect(s.map((i) => i.title)).toEqual(["payment 1.5.0 deployed", "payment", "checkout", "Incident opened", "Told #ops"]);
+  expect(s.filter((i) => i.first).map((i) => i.title)).toEqual(["payment"]);
+});
+
+describe("columns", () => {
+  test("missing steps become gaps", () => {
+    const c = chartColumns({ ts: [0, 10_000, 30_000], value: [1, 2, 4], expected: [1, 1, 1], lower: [0, 0, 0], upper: [2, 2, 2] })!;
+    expect(c.value).toEqual([1, 2, null, 4]);
+    expect([c.range.step_ms, c.range.to_ms]).toEqual([10_000, 40_000]);
+    expect(chartColumns({ ts: [], value: [], expected: [], lower: [], upper: [] })).toBeNull();
+  });
+  test("a coarser band is laid over a finer chart, and nothing beyond its end", () => {
+    const range = { from_ms: 0, to_ms: 60_000, step_ms: 10_000, resolution: "10s" as const, now_ms: 0, complete_to_ms: 0 };
+    expect(aligned(range, [0, 20_000], [1, 2])).toEqual([1, 1, 2, 2, null, null]);
+    expect(aligned(range, [], [])).toEqual([null, null, null, null, null, null]);
+    expect(aligned(range, [20_000, 30_000], [7, null])).toEqual([null, null, 7, null, null, null]);
+  });
+});
+
+test("confidence grows with history", () => {
+  const now = 1e12;
+  const stages = [null, now - 60_000, now - 5 * 3.6e6, now - 3 * 86.4e6, now - 9 * 86.4e6].map((t) => learning(t, now));
+  expect(stages.map((l) => l.stage)).toEqual(["nothing", "listening", "hour", "day", "week"]);
+  expect(stages.map((l) => l.share).every((v, i, all) => i === 0 || v > all[i - 1]!)).toBe(true);
+});

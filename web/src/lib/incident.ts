@@ -1,0 +1,222 @@
+// Incidents in words and in order: what a person reads, made from what the API says. Pure; the present is an argument.
+import type { AffectedSeries, Alarm, Delivery, Deployment, Incident, IncidentEvent, Range, Restart, RootCause, Severity, Subject, Symptom } from "@/api/types";
+import { format, sig3, type Unit } from "./format";
+
+/** RFC 3339 → Unix milliseconds; null for what has not happened: null, empty, Go's year 1 and ClickHouse's 1970. */
+export function moment(text: string | null | undefined): number | null {
+  if (!text) return null;
+  const t = Date.parse(text);
+  return Number.isNaN(t) || t <= 0 ? null : t;
+}
+
+/** The API's units as ours: "1" is a ratio, "/s" a rate. */
+export function unitOf(unit: string): Unit {
+  switch (unit) {
+    case "1": return "ratio";
+    case "/s": return "rate";
+    case "By": return "bytes";
+    case "": return "count";
+  }
+  return /^\{.*\}$/.test(unit) ? "count" : unit;
+}
+
+/** "POST /charge of payment", "payment → postgresql", "jvm.memory.used of payment". */
+export function subjectName(s: Subject): string {
+  if (s.metric) return `${s.metric} of ${s.service}`;
+  if (s.peer) return `${s.service} → ${s.peer}`;
+  const part = s.version ? ` ${s.version}` : s.instance ? ` (${s.instance})` : "";
+  return s.operation ? `${s.operation} of ${s.service}${part}` : s.service + part;
+}
+
+/** The subject without its service, for where the service stands beside it. */
+export function subjectPart(s: Subject): string {
+  if (s.metric) return s.metric;
+  if (s.peer) return `calls to ${s.peer}`;
+  return s.operation || (s.version && `version ${s.version}`) || s.instance || "all requests";
+}
+
+const SYMPTOMS: Record<Symptom, string> = { latency: "Latency", errors: "Errors", traffic: "Requests", saturation: "Saturation" };
+export const symptomName = (s: Symptom): string => SYMPTOMS[s] ?? s;
+
+/** How far off, in a few words: "9.2× slower", "12 % errors, usually 0.1 %", "no requests". */
+export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit">): string {
+  const u = unitOf(a.unit);
+  const times = a.expected > 0 ? a.observed / a.expected : Infinity;
+  switch (a.symptom) {
+    case "latency":
+      if (Number.isFinite(times) && times > 1.05) return `${sig3(times)}× slower`;
+      return times < 0.95 ? `${sig3(1 / times)}× quicker` : format(a.observed, u);
+    case "errors":
+      return `${format(a.observed, u)} errors, usually ${format(a.expected, u)}`;
+    case "traffic":
+      if (a.observed === 0) return "no requests";
+      return times >= 1 && Number.isFinite(times) ? `${sig3(times)}× the usual requests` : `${sig3((1 - times) * 100)}\u202f% fewer requests`;
+    default:
+      return `${format(a.observed, u)}, usually ${format(a.expected, u)}`;
+  }
+}
+
+/** "12 min", "3 h 5 min", "2 d 4 h": how long something lasted. */
+export function lasting(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s}\u202fs`;
+  const min = Math.floor(s / 60);
+  if (min < 60) return `${min}\u202fmin`;
+  const h = Math.floor(min / 60);
+  if (h < 48) return min % 60 ? `${h}\u202fh ${min % 60}\u202fmin` : `${h}\u202fh`;
+  const d = Math.floor(h / 24);
+  return h % 24 ? `${d}\u202fd ${h % 24}\u202fh` : `${d}\u202fd`;
+}
+
+export function incidentLasted(i: Incident, now: number): string {
+  const from = moment(i.started_at) ?? now;
+  return lasting((moment(i.resolved_at) ?? now) - from);
+}
+
+/** Worst first, then newest; the open before the resolved. */
+export function byUrgency(a: Incident, b: Incident): number {
+  if (a.status !== b.status) return a.status === "open" ? -1 : 1;
+  const severity = a.status === "open" ? rankOf(a.severity) - rankOf(b.severity) : 0;
+  return severity || Date.parse(b.started_at) - Date.parse(a.started_at);
+}
+const RANK: Record<Severity, number> = { critical: 0, warning: 1, info: 2 };
+const rankOf = (s: Severity) => RANK[s] ?? 3;
+
+/** The likeliest cause in one line: "payment POST /charge, version 1.5.0". */
+export function causeName(c: RootCause): string {
+  const detail = [c.version && `version ${c.version}`, c.attribute && `${c.attribute.key} ${c.attribute.value}`, c.function].filter(Boolean);
+  return [[c.service, c.operation].filter(Boolean).join(" "), ...detail].join(", ");
+}
+
+/** A confidence in words, since 0.83 means little to most: the number stands beside it. */
+export function confidenceWords(c: number): string {
+  if (c >= 0.85) return "almost certain";
+  if (c >= 0.6) return "likely";
+  if (c >= 0.35) return "possible";
+  return "a guess";
+}
+
+/** What people did to an incident, read from its events: the newest word counts. */
+export interface Standing {
+  acknowledged: boolean;
+  normal: boolean;
+  muted: boolean;
+}
+export function standing(events: readonly IncidentEvent[]): Standing {
+  const out: Standing = { acknowledged: false, normal: false, muted: false };
+  for (const e of [...events].sort((a, b) => Date.parse(a.ts) - Date.parse(b.ts))) {
+    if (e.kind === "acknowledged") out.acknowledged = true;
+    else if (e.kind === "reopened" || e.kind === "opened") out.acknowledged = false;
+    else if (e.kind === "normal") out.normal = true;
+    else if (NOT_NORMAL.has(e.kind)) out.normal = false;
+    else if (e.kind === "muted") out.muted = true;
+    else if (e.kind === "unmuted") out.muted = false;
+  }
+  return out;
+}
+const NOT_NORMAL = new Set(["not_normal", "abnormal", "normal_undone", "normal_withdrawn"]);
+
+export type StoryKind = "symptom" | "cause" | "deploy" | "restart" | "event" | "note" | "message";
+
+/** One entry of an incident's story. */
+export interface StoryItem {
+  at: number;
+  kind: StoryKind;
+  /** The event's own kind: opened, resolved, … */
+  event?: string;
+  title: string;
+  text?: string;
+  link?: string;
+  service?: string;
+  /** The first thing that was off. */
+  first?: boolean;
+  failed?: boolean;
+}
+
+const EVENT_TITLES: Record<string, string> = {
+  opened: "Incident opened", updated: "Updated", resolved: "Resolved", reopened: "Came back", acknowledged: "Acknowledged", note: "Note",
+  muted: "Muted", unmuted: "Unmuted", normal: "Marked as normal", not_normal: "No longer marked as normal", escalated: "Got worse", explained: "Explained", severity: "Severity changed", merged: "Joined with another incident",
+};
+
+export function eventTitle(kind: string): string {
+  return EVENT_TITLES[kind] ?? (kind.charAt(0).toUpperCase() + kind.slice(1)).replaceAll("_", " ");
+}
+
+/** Everything that happened, oldest first: symptoms as they began, deploys, what the product and people did, messages. */
+export function story(a: { incident: Incident; events: readonly IncidentEvent[]; deployments: readonly Deployment[]; restarts?: readonly Restart[]; deliveries?: readonly Delivery[]; channelName?: (id: string) => string }): StoryItem[] {
+  const items: StoryItem[] = [];
+  for (const al of a.incident.alarms ?? []) {
+    const at = moment(al.began);
+    if (at !== null) items.push({ at, kind: "symptom", title: al.name || subjectName(al.subject), text: offBy(al), service: al.subject.service });
+  }
+  for (const d of a.deployments) {
+    items.push({ at: Date.parse(d.ts), kind: "deploy", title: `${d.service} ${d.version} deployed`, text: [d.previous && `before: ${d.previous}`, d.text].filter(Boolean).join(" · ") || undefined, link: d.link || undefined, service: d.service });
+  }
+  for (const r of a.restarts ?? []) {
+    items.push({ at: Date.parse(r.ts), kind: "restart", title: `${r.service} restarted`, text: r.instances > 1 ? `${r.instances} instances` : undefined, service: r.service });
+  }
+  for (const e of a.events) {
+    if (e.kind === "notified") continue; // The deliveries say it with their answers.
+    items.push({ at: Date.parse(e.ts), kind: e.kind === "note" ? "note" : "event", event: e.kind, title: eventTitle(e.kind), text: e.text || undefined });
+  }
+  for (const d of a.deliveries ?? []) {
+    const name = a.channelName?.(d.channel) ?? d.channel;
+    items.push({ at: Date.parse(d.created_at), kind: "message", title: deliveryTitle(d, name), text: d.status === "failed" ? d.answer : undefined, failed: d.status === "failed" });
+  }
+  items.sort((x, y) => x.at - y.at || ORDER[x.kind] - ORDER[y.kind]);
+  const first = items.find((i) => i.kind === "symptom");
+  if (first) first.first = true;
+  return items.filter((i) => Number.isFinite(i.at));
+}
+const ORDER: Record<StoryKind, number> = { deploy: 0, restart: 1, symptom: 2, cause: 3, event: 4, message: 5, note: 6 };
+
+const DELIVERY: Record<Delivery["status"], string> = { delivered: "Told", pending: "Telling", failed: "Could not tell", suppressed: "Did not tell" };
+function deliveryTitle(d: Delivery, channel: string): string {
+  const what = { firing: "", updated: " of the change", repeated: " again", resolved: " that it is over", test: " (test)" }[d.state] ?? "";
+  return `${DELIVERY[d.status] ?? d.status} ${channel}${what}`;
+}
+
+/** An affected series as columns over a range of even steps; what is missing in between is a gap. */
+export function chartColumns(s: Pick<AffectedSeries, "ts" | "value" | "expected" | "lower" | "upper">): { range: Range; value: (number | null)[]; expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[] } | null {
+  const first = s.ts[0];
+  const last = s.ts.at(-1);
+  if (first === undefined || last === undefined) return null;
+  let step = Infinity;
+  for (let i = 1; i < s.ts.length; i++) step = Math.min(step, s.ts[i]! - s.ts[i - 1]!);
+  if (!Number.isFinite(step) || step <= 0) step = 10_000;
+  const n = Math.round((last - first) / step) + 1;
+  const place = (column: readonly (number | null)[]) => {
+    const out = new Array<number | null>(n).fill(null);
+    s.ts.forEach((t, i) => (out[Math.round((t - first) / step)] = column[i] ?? null));
+    return out;
+  };
+  const to = first + n * step;
+  const range: Range = { from_ms: first, to_ms: to, step_ms: step, resolution: step >= 3_600_000 ? "1h" : step >= 60_000 ? "1m" : "10s", now_ms: to, complete_to_ms: to };
+  return { range, value: place(s.value), expected: place(s.expected), lower: place(s.lower), upper: place(s.upper) };
+}
+
+/** Columns of other steps laid over a chart's range: each point takes what holds at its time; null outside. */
+export function aligned(range: Range, ts: readonly number[], column: readonly (number | null)[]): (number | null)[] {
+  const n = Math.max(0, Math.round((range.to_ms - range.from_ms) / range.step_ms));
+  const step = ts.length > 1 ? Math.max(range.step_ms, ts[1]! - ts[0]!) : range.step_ms;
+  const out = new Array<number | null>(n).fill(null);
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    const t = range.from_ms + i * range.step_ms;
+    while (at + 1 < ts.length && ts[at + 1]! <= t) at++;
+    const held = ts[at];
+    if (held !== undefined && held <= t && t - held < step) out[i] = column[at] ?? null;
+  }
+  return out;
+}
+
+/** Does an incident pass the list's filters? Words are looked for in title, services and the likeliest cause. */
+export function matches(i: Incident, f: { q?: string; service?: string; severity?: Severity; env?: string }): boolean {
+  if (f.service && !i.services.includes(f.service)) return false;
+  if (f.severity && i.severity !== f.severity) return false;
+  if (f.env && i.env && i.env !== f.env) return false;
+  if (!f.q) return true;
+  const cause = i.root_causes[0];
+  const text = [i.title, i.summary, ...i.services, cause?.operation, cause?.version].join(" ").toLowerCase();
+  return f.q.toLowerCase().split(/\s+/).every((w) => text.includes(w));
+}

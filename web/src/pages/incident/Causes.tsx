@@ -1,0 +1,121 @@
+import { Link } from "@tanstack/react-router";
+import { ExternalLink } from "lucide-react";
+import type { Alarm, Evidence, Incident, RootCause } from "@/api/types";
+import { pageOf } from "@/app/links";
+import { causeName, confidenceWords, offBy, subjectPart, symptomName, unitOf } from "@/lib/incident";
+import { format } from "@/lib/format";
+import { Num } from "@/ui/Num";
+import { Panel } from "@/ui/Panel";
+import { ServiceDot } from "@/ui/Service";
+import css from "./Causes.module.css";
+
+/** Where it starts, the best guess first, each with what speaks for it. */
+export function Causes({ incident: i }: { incident: Incident }) {
+  return (
+    <Panel title="Likely origin" flush>
+      {i.root_causes.length === 0 ? (
+        <p className={css.none}>Not known yet: the requests that suffered are being compared with others. Until then, the first symptom below is the best lead.</p>
+      ) : (
+        <ol className={css.causes}>
+          {i.root_causes.map((c) => (
+            <li key={c.rank} className={css.cause} data-first={c.rank === 1 || undefined}>
+              <Cause cause={c} alarms={(i.alarms ?? []).filter((a) => a.subject.service === c.service)} />
+            </li>
+          ))}
+        </ol>
+      )}
+    </Panel>
+  );
+}
+
+function Cause({ cause: c, alarms }: { cause: RootCause; alarms: readonly Alarm[] }) {
+  return (
+    <>
+      <div className={css.top}>
+        <ServiceDot name={c.service} size={10} />
+        <h3 className={css.name}>
+          <Link to="/services/$service" params={{ service: c.service }} search={c.operation ? { operation: c.operation } : {}}>
+            {causeName(c)}
+          </Link>
+        </h3>
+        <span className={css.kind}>{symptomName(c.kind)}</span>
+        <span className={css.confidence} title={`Confidence ${format(c.confidence, "ratio")}`}>
+          <span className={css.track} aria-hidden>
+            <span className={css.fill} style={{ width: `${Math.round(c.confidence * 100)}%` }} />
+          </span>
+          {confidenceWords(c.confidence)} <Num value={c.confidence} unit="ratio" />
+        </span>
+      </div>
+      {c.summary && <p className={css.summary}>{c.summary}</p>}
+      {c.rank === 1 && alarms.length > 0 && <BeforeNow alarms={alarms.slice(0, 4)} />}
+      {c.evidence.length > 0 && (
+        <ul className={css.evidence} aria-label={`Evidence for ${causeName(c)}`}>
+          {c.evidence.map((e, n) => (
+            <li key={n}>
+              <span className={css.type}>{e.type}</span>
+              <EvidenceLink evidence={e} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+/** Evidence side by side: what is usual, and what was seen. */
+function BeforeNow({ alarms }: { alarms: readonly Alarm[] }) {
+  return (
+    <div className={css.scroll}>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            <th scope="col">What</th>
+            <th scope="col">Usual</th>
+            <th scope="col">Seen</th>
+            <th scope="col">
+              <span className="visually-hidden">Difference</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {alarms.map((a) => (
+            <tr key={a.id}>
+              <th scope="row">
+                {symptomName(a.symptom)} <span className={css.part}>{subjectPart(a.subject)}</span>
+              </th>
+              <td title={`expected between ${format(a.lower, unitOf(a.unit))} and ${format(a.upper, unitOf(a.unit))}`}>
+                <Num value={a.expected} unit={unitOf(a.unit)} />
+              </td>
+              <td>
+                <Num value={a.observed} unit={unitOf(a.unit)} tone="bad" />
+              </td>
+              <td className={css.off}>{a.symptom === "errors" ? `${Math.round(a.sample)} requests` : offBy(a)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const WORDS: Record<Evidence["type"], string> = { trace: "An example trace", series: "The series", attribute: "What the requests have in common", deployment: "The deployment", profile: "The profile", log: "The log records" };
+
+function EvidenceLink({ evidence: e }: { evidence: Evidence }) {
+  const text = e.text || WORDS[e.type] || e.type;
+  const page = pageOf(e.link);
+  if (page) {
+    return (
+      <Link {...page} className="link">
+        {text}
+      </Link>
+    );
+  }
+  if (/^https?:\/\//.test(e.link)) {
+    return (
+      <a href={e.link} rel="noreferrer" target="_blank" className="link">
+        {text} <ExternalLink size={11} aria-label="(opens elsewhere)" />
+      </a>
+    );
+  }
+  return <>{text}</>;
+}
