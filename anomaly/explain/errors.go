@@ -12,6 +12,7 @@ type failures struct {
 	expected       float64 // during, had nothing changed
 	llr            float64 // how much likelier the excess is than chance, nats
 	ochiai         float64 // how closely passing here and failing go together, 0..1
+	usual          float64 // share of the excess that comes at this time of every day, 0..1
 	spans          []*span // failed spans during the incident
 }
 

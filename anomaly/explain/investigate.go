@@ -47,6 +47,9 @@ func (e *Explainer) investigate(ctx context.Context, inc *anomaly.Incident, g *G
 	if err := e.sample(ctx, c); err != nil {
 		return nil, err
 	}
+	if err := e.discountUsual(ctx, c); err != nil {
+		return nil, err
+	}
 	var err error
 	c.deployments, err = e.deploymentsNear(ctx, c)
 	return c, err

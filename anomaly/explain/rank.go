@@ -90,7 +90,7 @@ func gate(v, from, to float64) float64 { return min(1, max(0, (v-from)/(to-from)
 func (c *investigation) failingEvidence() float64 {
 	best := 0.0
 	for _, f := range c.failures {
-		best = max(best, gate(f.llr, 2, 8))
+		best = max(best, gate(f.llr, 2, 8)*(1-f.usual))
 	}
 	return best
 }
@@ -100,7 +100,7 @@ func (c *investigation) slowEvidence() float64 {
 	best := 0.0
 	for _, g := range c.latency.nodes {
 		if g.delta > 0 {
-			best = max(best, gate(g.z, 2, 6))
+			best = max(best, gate(g.z, 2, 6)*(1-g.usual))
 		}
 	}
 	return best
@@ -114,7 +114,7 @@ func (c *investigation) slow() []*candidate {
 		gained += max(0, g.delta) * gate(g.z, 2, 5)
 	}
 	for _, g := range c.latency.nodes {
-		sure := gate(g.z, 2, 5)
+		sure := gate(g.z, 2, 5) * (1 - g.usual)
 		score := max(0, g.delta) * sure / max(gained, 1)
 		if g.during > 1.2*g.before && g.calls[1] >= 5 {
 			score += 0.05 * sure * math.Min(1, math.Log(g.during/g.before)) // slow, though nothing waits for it
@@ -137,7 +137,7 @@ func (c *investigation) failing() []*candidate {
 		all += f.excess()
 	}
 	for _, f := range c.failures {
-		score := f.excess() / max(all, 1) * gate(f.llr, 1, 5) * (0.6 + 0.4*f.ochiai)
+		score := f.excess() * (1 - f.usual) / max(all, 1) * gate(f.llr, 1, 5) * (0.6 + 0.4*f.ochiai)
 		if score <= 0 {
 			continue
 		}

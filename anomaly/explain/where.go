@@ -22,6 +22,7 @@ type grown struct {
 	delta          float64 // ns a request of the entries, weighted by their requests
 	self, fanout   float64 // the parts of delta: own time a call, number of calls
 	z              float64 // how sure it is that own time grew, in standard errors of its logarithm
+	usual          float64 // share of the growth that comes at this time of every day, 0..1
 	spans          []*span // of the time during the incident
 	reference      []*span // before
 }
