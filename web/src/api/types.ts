@@ -226,6 +226,56 @@ export interface Delivery {
 }
 export interface DeliveriesAnswer { deliveries: Delivery[] }
 
+// POST /channels/{id}/test, and POST /channels/test with a channel's JSON for one that is not saved yet
+export interface TestAnswer { ok: boolean; status: number /* HTTP, 0 without an answer */; answer: string; took_ms: number }
+// GET/PUT /routing: the routes are tried in their order; `default` takes what none of them takes
+export interface Routing {
+  routes: Route[]; default: string[] /* channels */
+  group_wait_s: number; repeat_s: number /* 0: never told again */; resolved: boolean /* tell when it is over */
+}
+export interface Route {
+  name: string; services: string[] /* names or globs; empty: all */; envs: string[]; severities: Severity[] /* empty: all */
+  times: Times | null /* only then */; channels: string[]; continue: boolean /* the routes below are tried too */
+}
+export interface Times { days: number[] /* 0 Sunday … 6 */; from: string /* "09:00" */; to: string; zone: string /* IANA */ }
+// GET/POST /silences, PUT/DELETE /silences/{id}: nothing is told; what recurs is a maintenance window
+export interface Silence {
+  id: string; name: string; services: string[]; envs: string[]; severities: Severity[]; from: string; to: string
+  repeat: '' | 'daily' | 'weekly'; zone: string; reason: string; active: boolean; created_at: string
+}
+export interface SilencesAnswer { silences: Silence[] }
+
+// ---- rules and objectives that people write. Durations in seconds; values in the unit of what is measured
+// GET/POST /rules, GET/PUT/DELETE /rules/{id}
+export interface Rule {
+  id: string; name: string; enabled: boolean; severity: Severity
+  signal: 'red' | 'metric' | 'logs'
+  service: string; operation: string; env: string; measure: 'rate' | 'error_ratio' | 'latency'; quantile: number   // red
+  metric: string; agg: string; filter: string[]                                                                    // metric
+  query: string                                                                                                    // logs: records that match, counted
+  window_s: number; operator: '>' | '>=' | '<' | '<='; threshold: number; recovery: number | null
+  for_s: number; keep_firing_s: number; min_traffic: number; no_data: 'ok' | 'firing' | 'keep'
+  labels: Record<string, string>
+  state?: RuleState
+}
+export interface RuleState { status: 'ok' | 'pending' | 'firing' | 'no_data' | 'failed'; value: number | null; since: string | null; error: string; unit: string }
+export interface RulesAnswer { rules: Rule[] }
+// POST /rules/preview {rule, from, to}
+export interface RulePreview { unit: string; ts: number[]; value: (number | null)[]; firing: { from: string; to: string | null }[] }
+// GET/POST /slos, GET/PUT/DELETE /slos/{id}
+export interface Objective {
+  id: string; name: string; enabled: boolean; service: string; operation: string; env: string
+  kind: 'availability' | 'latency'; slower_than_ms: number; target: number /* 0..1 */; window_days: number; severity?: Severity; labels: Record<string, string>
+  state?: ObjectiveState
+}
+export interface ObjectiveState {
+  total: number; bad: number; ratio: number | null; budget_left: number | null /* share, negative when overspent */
+  burn: { name: string; long_s: number; short_s: number; factor: number; long: number | null; short: number | null; firing: boolean }[]
+}
+export interface ObjectivesAnswer { slos: Objective[] }
+// POST /slos/preview {slo, from, to}
+export interface ObjectivePreview { ts: number[]; ratio: (number | null)[]; budget_left: (number | null)[]; firing: { from: string; to: string | null; name: string }[]; state: ObjectiveState }
+
 // ---- settings and state
 // GET /settings/retention ; PUT the same shape (days per signal) → RetentionAnswer
 export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h'; days: number; min_days: number; max_days: number; description: string }[] }
