@@ -11,15 +11,16 @@ import (
 // batch is the requests that are committed together: their rows by column, and the spool file that holds them
 // meanwhile. Its name is the prefix of its deduplication tokens.
 type batch struct {
-	name    string
-	opened  time.Time
-	closed  time.Time // when the newest request of it had been received
-	bytes   int64
-	rows    int
-	spans   *spanColumns
-	logs    *logColumns
-	metrics *metricColumns
-	fate    *fate
+	name     string
+	opened   time.Time
+	closed   time.Time // when the newest request of it had been received
+	bytes    int64
+	rows     int
+	spans    *spanColumns
+	logs     *logColumns
+	metrics  *metricColumns
+	profiles *profileColumns
+	fate     *fate
 
 	unjournaled bool // holds requests that its file does not
 	touched     bool // an insert of it may have happened
@@ -77,13 +78,14 @@ const (
 )
 
 func newBatch() *batch {
-	return &batch{spans: newSpanColumns(), logs: newLogColumns(), metrics: newMetricColumns()}
+	return &batch{spans: newSpanColumns(), logs: newLogColumns(), metrics: newMetricColumns(), profiles: newProfileColumns()}
 }
 
 func (b *batch) reset() {
 	b.spans.reset()
 	b.logs.reset()
 	b.metrics.reset()
+	b.profiles.reset()
 	b.name, b.bytes, b.rows, b.fate = "", 0, 0, nil
 	b.unjournaled, b.touched = false, false
 }
@@ -107,6 +109,12 @@ func (b *batch) decode(d *decoder, signal Signal, body []byte) error {
 		m := b.metrics.mark()
 		if err := d.metrics(b.metrics, body); err != nil {
 			b.metrics.truncate(m)
+			return err
+		}
+	case Profiles:
+		m := b.profiles.mark()
+		if err := d.profiles(b.profiles, body); err != nil {
+			b.profiles.truncate(m)
 			return err
 		}
 	}

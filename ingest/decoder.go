@@ -7,8 +7,11 @@ type decoder struct {
 	limits    *Limits
 	resources *resources
 	series    *seriesCache
-	skew      *skews // nil while replaying
-	caps      *caps  // nil while replaying
+	skew      *skews        // nil while replaying
+	caps      *caps         // nil while replaying
+	stacks    *storedStacks // nil while replaying
+
+	pprof pprofReader
 
 	tally   tally
 	scratch []byte

@@ -432,7 +432,10 @@ func (w *writer) write(b *batch, insert func(*block, string) error) error {
 	if err := w.writeLogs(b); err != nil {
 		return err
 	}
-	return w.writeMetrics(b)
+	if err := w.writeMetrics(b); err != nil {
+		return err
+	}
+	return w.writeProfiles(b)
 }
 
 func (w *writer) writeSpans(b *batch) error {

@@ -27,11 +27,12 @@ const (
 	Traces Signal = iota
 	Logs
 	Metrics
+	Profiles
 	signals
 )
 
 func (s Signal) String() string {
-	return [...]string{"traces", "logs", "metrics", "?"}[min(s, signals)]
+	return [...]string{"traces", "logs", "metrics", "profiles", "?"}[min(s, signals)]
 }
 
 // Result tells what became of the items of an accepted request.
@@ -71,6 +72,7 @@ type Ingest struct {
 	series    *seriesCache
 	ops       *operations
 	values    *valueSeen
+	stacks    *storedStacks
 	caps      *caps
 	seen      *duplicates
 	stats     *stats
@@ -121,7 +123,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	in := &Ingest{
 		opts: opts, pool: p, spool: dir,
 		resources: newResources(100_000), series: newSeriesCache(2_000_000),
-		caps: newCaps(opts.Limits),
+		caps: newCaps(opts.Limits), stacks: newStoredStacks(2_000_000),
 		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
@@ -132,6 +134,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	for range opts.Lanes {
 		l := &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)}
 		l.decoder.skew, l.decoder.caps = in.skew, in.caps
+		l.decoder.stacks = in.stacks
 		in.lanes = append(in.lanes, l)
 	}
 	in.replay = newReplayer(in, left)

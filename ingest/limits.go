@@ -37,6 +37,10 @@ type Limits struct {
 	Values int
 	// Series is how many series one metric may have; points of further ones are rejected. Default 20,000.
 	Series int
+	// ProfileSamples is how many samples one profile may have; larger ones are refused. Default 200,000.
+	ProfileSamples int
+	// StackDepth is how many locations one stack may have; profiles with deeper ones are refused. Default 4096.
+	StackDepth int
 	// Buckets is how many buckets or quantiles one histogram or summary point may have; larger ones are rejected.
 	// Default 1024.
 	Buckets int
@@ -48,6 +52,7 @@ func DefaultLimits() Limits {
 		Oldest: 15 * 24 * time.Hour, Ahead: 10 * time.Minute,
 		Attributes: 128, ResourceAttributes: 128, KeyBytes: 256, ValueBytes: 32 << 10, NameBytes: 1024, Nesting: 16,
 		Events: 128, Links: 128, Operations: 1000, Values: 1000, Series: 20_000, Buckets: 1024,
+		ProfileSamples: 200_000, StackDepth: 4096,
 	}
 }
 

@@ -194,6 +194,8 @@ func (s *stats) setAside(table string, rows int, cause error) {
 		signal = Logs
 	case strings.HasPrefix(table, "metric_"):
 		signal = Metrics
+	case strings.HasPrefix(table, "profile"):
+		signal = Profiles
 	}
 	s.asideRows.Add(int64(rows))
 	s.count(signal, rejectedByStore, rows, table+": "+cause.Error())
@@ -214,6 +216,7 @@ func (s *stats) flushed(b *batch, took time.Duration) {
 	s.stored[Traces].Add(int64(b.spans.rows()))
 	s.stored[Logs].Add(int64(b.logs.rows()))
 	s.stored[Metrics].Add(int64(b.metrics.rows()))
+	s.stored[Profiles].Add(int64(b.profiles.rows()))
 	s.flushTook.add(took)
 	s.commit.add(time.Since(b.opened))
 	s.flushes.add(flushed{rows: b.rows, bytes: b.bytes})

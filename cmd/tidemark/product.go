@@ -25,6 +25,7 @@ import (
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
+	"github.com/tidemarkhq/tidemark/ingest/pprof"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/api"
 	"github.com/tidemarkhq/tidemark/query/live"
@@ -67,7 +68,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startIngest, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startIngest, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -176,6 +177,9 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.Origins(), p.config.MaxRequestBytes, p.config.MaxRequests
+	po := pprof.DefaultOptions()
+	po.MaxBody, po.Logger = p.config.MaxRequestBytes, p.log
+	ro.Handle = pprof.New(in.Submit, po)
 	p.otlp, err = otlp.Serve(in.Submit, ro)
 	if err != nil {
 		return err

@@ -48,6 +48,8 @@ func limitFlags(fs *flag.FlagSet, l *ingest.Limits) {
 		{&l.Operations, "limit-operations", "span names a service may have in the rollups before further ones fold into (other)"},
 		{&l.Values, "limit-values", "values kept of one attribute key for completion"},
 		{&l.Series, "limit-series", "series one metric may have before points of further ones are rejected"},
+		{&l.ProfileSamples, "limit-profile-samples", "samples one profile may have"},
+		{&l.StackDepth, "limit-stack-depth", "locations one stack of a profile may have"},
 		{&l.Buckets, "limit-buckets", "buckets or quantiles one histogram or summary point may have"},
 	} {
 		fs.IntVar(f.p, f.name, *f.p, f.usage)

@@ -1,0 +1,223 @@
+// Package pprof receives profiles: raw pprof pushed with POST /v1/pprof, and what the SDKs of Pyroscope push to /ingest.
+// Its main type is Receiver, an http.Handler. It finds out who was profiled, what, when, and whether the values are of
+// that while or since the process began; in the second case it adds what they grew by since the process's profile
+// before. Its one invariant: success is answered only for what has been made durable.
+package pprof
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/tidemarkhq/tidemark/ingest"
+)
+
+// Options configure a Receiver. Start from DefaultOptions.
+type Options struct {
+	// MaxBody is the largest profile, compressed or not. Bytes, default 20 MiB.
+	MaxBody int
+	// MaxRequests is how many profiles may be taken in at once; more are refused retryably. Default 256.
+	MaxRequests int
+	// MaxProcesses is how many processes' last cumulative profiles are kept to tell what the next one grew by; the one
+	// heard of longest ago is forgotten first, and its next profile counts as a first one. Default 2000.
+	MaxProcesses int
+	// Authorize checks the ingest key of a request. Default nil: everyone may send.
+	Authorize func(r *http.Request) error
+	// Logger. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// DefaultOptions are the options without any configuration.
+func DefaultOptions() Options {
+	return Options{MaxBody: 20 << 20, MaxRequests: 256, MaxProcesses: 2000, Logger: slog.Default()}
+}
+
+// Submit makes a body durable: (*ingest.Ingest).Submit.
+type Submit func(ctx context.Context, signal ingest.Signal, body []byte) (ingest.Result, error)
+
+// Receiver takes profiles in.
+type Receiver struct {
+	opts   Options
+	submit Submit
+	deltas *deltas
+	slots  chan struct{}
+	mux    *http.ServeMux
+}
+
+// New makes a Receiver that hands profiles to submit.
+func New(submit Submit, opts Options) *Receiver {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	r := &Receiver{opts: opts, submit: submit, deltas: newDeltas(opts.MaxProcesses), slots: make(chan struct{}, opts.MaxRequests), mux: http.NewServeMux()}
+	r.mux.HandleFunc("POST /v1/pprof", func(w http.ResponseWriter, q *http.Request) { r.receive(w, q, r.push) })
+	r.mux.HandleFunc("POST /ingest", func(w http.ResponseWriter, q *http.Request) { r.receive(w, q, r.pyroscope) })
+	r.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
+		r.fail(w, &badRequest{http.StatusNotFound, fmt.Errorf("%s %s: received here are POST /v1/traces, /v1/logs and /v1/metrics (OTLP), /v1/pprof, and /ingest (Pyroscope)", q.Method, q.URL.Path)})
+	})
+	return r
+}
+
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.mux.ServeHTTP(w, q) }
+
+// badRequest is a request that will never be accepted.
+type badRequest struct {
+	code int
+	err  error
+}
+
+func (e *badRequest) Error() string { return e.err.Error() }
+func (e *badRequest) Unwrap() error { return e.err }
+
+func bad(format string, args ...any) error {
+	return &badRequest{http.StatusBadRequest, fmt.Errorf(format, args...)}
+}
+
+var errBusy = errors.New("too many profiles under way")
+
+// receive answers one push.
+func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*http.Request) (ingest.Result, error)) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	default:
+		r.fail(w, &ingest.OverloadError{Reason: "too_many_requests", RetryAfter: time.Second, Err: errBusy})
+		return
+	}
+	if r.opts.Authorize != nil {
+		if err := r.opts.Authorize(q); err != nil {
+			r.fail(w, err)
+			return
+		}
+	}
+	res, err := take(q)
+	if err != nil {
+		r.fail(w, err)
+		return
+	}
+	if res.Accepted == 0 && res.Rejected > 0 {
+		r.fail(w, bad("%s", res.Message))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]int{"samples": res.Accepted})
+}
+
+// Coded is an error that knows its HTTP status, as those of Authorize do.
+type Coded interface {
+	error
+	HTTPStatus() (code int, retryAfter time.Duration)
+}
+
+func (r *Receiver) fail(w http.ResponseWriter, err error) {
+	code, after := http.StatusInternalServerError, time.Duration(0)
+	var badly *badRequest
+	var overload *ingest.OverloadError
+	var malformed *ingest.MalformedError
+	var coded Coded
+	switch {
+	case errors.As(err, &badly):
+		code = badly.code
+	case errors.As(err, &malformed):
+		code = http.StatusBadRequest
+	case errors.As(err, &overload):
+		code, after = http.StatusServiceUnavailable, overload.RetryAfter
+	case errors.As(err, &coded):
+		code, after = coded.HTTPStatus()
+	case errors.Is(err, context.Canceled):
+		code = 499
+	default:
+		r.opts.Logger.Error("profile not taken", "error", err)
+	}
+	if after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+	}
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(map[string]any{"status": code, "title": http.StatusText(code), "detail": err.Error()})
+}
+
+// Push is one profile and what its sender says of it. What is left zero is found in the profile itself.
+type Push struct {
+	Resource   map[string]string // service.name is needed
+	Type       string
+	Start      int64 // Unix nanoseconds
+	End        int64
+	Cumulative *bool
+	Source     string
+	Body       []byte // pprof, gzip or not, or one of the older text and binary forms that google/pprof reads
+}
+
+// Take makes one profile durable.
+func (r *Receiver) Take(ctx context.Context, p Push) (ingest.Result, error) {
+	if p.Resource["service.name"] == "" {
+		return ingest.Result{}, bad("service is missing: who was profiled?")
+	}
+	raw, err := gunzip(p.Body, r.opts.MaxBody)
+	if err != nil {
+		return ingest.Result{}, err
+	}
+	head, err := peek(raw)
+	if err != nil {
+		if raw, head, err = legacy(raw, err); err != nil {
+			return ingest.Result{}, err
+		}
+	}
+	out := ingest.Profile{Resource: p.Resource, Type: p.Type, Source: p.Source, Pprof: raw}
+	if out.Type == "" {
+		out.Type = head.kind()
+	}
+	out.Start, out.Duration = when(p, head)
+	out.Cumulative = head.cumulative()
+	if p.Cumulative != nil {
+		out.Cumulative = *p.Cumulative
+	}
+	if out.Cumulative {
+		if out.Pprof, err = r.deltas.grown(&out); err != nil {
+			return ingest.Result{}, err
+		}
+	}
+	return r.submit(ctx, ingest.Profiles, out.Append(nil))
+}
+
+// when is the start and length of a profile: what the sender says, else what the profile says, else now.
+func when(p Push, h head) (start, duration int64) {
+	start, duration = h.start, h.duration
+	if p.Start != 0 {
+		start = p.Start
+		if p.End > p.Start && duration == 0 {
+			duration = p.End - p.Start
+		}
+	}
+	if start == 0 {
+		start = time.Now().UnixNano() - duration
+	}
+	return start, duration
+}
+
+// legacy reads the forms that came before protobuf.
+func legacy(raw []byte, cause error) ([]byte, head, error) {
+	if len(raw) >= 2 && raw[0] == 0x1f && raw[1] == 0x8b {
+		return nil, head{}, bad("the profile is compressed more than once")
+	}
+	p, err := profile.ParseData(raw)
+	if err != nil {
+		return nil, head{}, bad("the profile is not pprof's protobuf (%v) and of no older form either (%v)", cause, err)
+	}
+	out, err := encode(p)
+	if err != nil {
+		return nil, head{}, err
+	}
+	h, err := peek(out)
+	return out, h, err
+}
