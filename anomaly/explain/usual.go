@@ -68,8 +68,8 @@ func shifted(w query.Window, by time.Duration) query.Window {
 	return query.Window{From: w.From.Add(-by), To: w.To.Add(-by)}
 }
 
-// usualShare says how much of a change is what comes on other days as well: 1 from three quarters on, 0 below one. m holds during and before, of today and
-// of each earlier day in turn.
+// usualShare says how much of a change is what comes on other days as well: 1 from three quarters on, 0 below one. m
+// holds during and before, of today and of each earlier day in turn.
 func usualShare(m []map[query.OperationKey]query.Moments, k query.OperationKey, change func(during, before query.Moments) (float64, bool)) float64 {
 	now, ok := change(m[0][k], m[1][k])
 	if !ok || now <= 0 {
