@@ -22,25 +22,37 @@ const leastJudged = 5
 // measureImpact says who suffers, from the sample: traces stands for how many traces passed through the subjects.
 func (e *Explainer) measureImpact(ctx context.Context, c *investigation, traces float64) error {
 	entries := map[string]float64{}
-	n, bad := 0.0, 0.0
-	slow := c.usualLimits()
+	var n, failed [2]float64 // before and during
+	slow, known := 0.0, 0.0
+	limits := c.usualLimits()
 	for _, t := range c.traces {
-		if !t.during || t.root.Kind == "consumer" {
+		if t.root.Kind == "consumer" {
 			continue
 		}
-		n++
-		limit, known := slow[t.entry()]
-		if t.root.Error || known && float64(t.root.Duration) > limit {
-			bad++
+		n[sideOf(t)]++
+		limit, ok := limits[t.entry()]
+		switch {
+		case t.root.Error:
+			failed[sideOf(t)]++
+		case !t.during || !ok:
+			continue
+		case float64(t.root.Duration) > limit:
+			slow, known = slow+1, known+1
+		default:
+			known++
+			continue
+		}
+		if t.during {
 			entries[t.root.Service]++
 		}
 	}
-	if n < leastJudged || bad == 0 {
+	if n[1] < leastJudged || len(entries) == 0 {
 		return nil
 	}
-	// One in twenty is slower than the limit on any day.
-	c.impact.here = max(0, bad/n-0.05) / 0.95
-	c.impact.requests = c.impact.here * max(traces, n)
+	// One in twenty is slower than the limit on any day, and what failed before is not this incident's.
+	slower := max(0, slow-0.05*known) / 0.95
+	c.impact.here = min(1, max(0, failed[1]/n[1]-failed[0]/max(n[0], 1))+slower/n[1])
+	c.impact.requests = c.impact.here * max(traces, n[1])
 	for service, k := range entries {
 		if best := entries[c.impact.entry]; k > best || k == best && service < c.impact.entry {
 			c.impact.entry = service
