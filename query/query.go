@@ -34,6 +34,7 @@ type DB struct {
 	o           Options
 	gate        *gate
 	kept        kept
+	stacks      stacks
 	rows, bytes atomic.Uint64 // read by the store to answer
 }
 

@@ -82,9 +82,9 @@ const listBudget = 3 * time.Second
 // firstSlice is how much time a list looks at first; each further slice is four times as long.
 const firstSlice = 10 * time.Second
 
-// slices calls look for ever older and longer slices of [from, to) until it says enough, the beginning is reached or
+// lookBack calls look for ever older and longer slices of [from, to) until it says enough, the beginning is reached or
 // the budget is used up. It answers how far back it came.
-func slices(from, to time.Time, budget time.Duration, look func(from, to time.Time) (enough bool, err error)) (reached time.Time, err error) {
+func lookBack(from, to time.Time, budget time.Duration, look func(from, to time.Time) (enough bool, err error)) (reached time.Time, err error) {
 	began := time.Now()
 	for length := firstSlice; ; length *= 4 {
 		start := to.Add(-length)
@@ -147,7 +147,7 @@ func (db *DB) newest(ctx context.Context, w Window, cond string, a args, cur cur
 		}
 	}
 	seen := map[string]bool{}
-	reached, err := slices(w.From, to, listBudget, func(from, to time.Time) (bool, error) {
+	reached, err := lookBack(w.From, to, listBudget, func(from, to time.Time) (bool, error) {
 		hits, err := db.hits(ctx, from, to, cond, a, "ts DESC, trace_id", limit+1, 0)
 		for _, h := range hits {
 			if !seen[h.TraceID] && len(ans.Spans) <= limit {

@@ -1,0 +1,283 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// FlameAnswer is profiles merged into a call tree. Nodes are in pre-order, as parallel arrays; node 0 is the root.
+type FlameAnswer struct {
+	Range      Range    `json:"range"`
+	SampleType string   `json:"sample_type"`
+	Unit       string   `json:"unit"`
+	Momentary  bool     `json:"momentary"` // values are averages, not sums
+	Profiles   int      `json:"profiles"`
+	Processes  int      `json:"processes"`
+	CoveredS   float64  `json:"covered_s"` // sum of the profiles' durations
+	Total      float64  `json:"total"`
+	Pruned     int      `json:"pruned"` // calls too small to be listed; they count in their callers
+	Frames     []Frame  `json:"frames"`
+	Nodes      NodeList `json:"nodes"`
+}
+
+// Frame is a function as nodes refer to it.
+type Frame struct {
+	Function string `json:"function"`
+	Package  string `json:"package"`
+	File     string `json:"file"`
+	Line     int64  `json:"line"` // where the function starts, or 0
+}
+
+// NodeList is the calls of a tree.
+type NodeList struct {
+	Frame []int32   `json:"frame"` // index in frames; -1 for the root
+	Depth []int32   `json:"depth"`
+	Self  []float64 `json:"self"`
+	Total []float64 `json:"total"`
+	// Of the profiles compared with; absent without.
+	BaseSelf  []float64 `json:"base_self,omitempty"`
+	BaseTotal []float64 `json:"base_total,omitempty"`
+}
+
+// MaxFlameNodes bounds what one answer may list.
+const MaxFlameNodes = 100_000
+
+// stackValue is what one stack is worth: in the selection, and in what it is compared with.
+type stackValue struct {
+	stack uint64
+	value [2]float64
+}
+
+// callTree merges stacks by function.
+type callTree struct {
+	nodes  []callNode
+	frames []Frame
+	ids    map[frameID]int32
+	index  map[childKey]int32
+}
+
+type frameID struct{ function, file string }
+
+type childKey struct{ parent, frame int32 }
+
+type callNode struct {
+	frame    int32
+	children []int32
+	self     [2]float64
+	total    [2]float64
+}
+
+func newCallTree() *callTree {
+	return &callTree{nodes: []callNode{{frame: -1}}, ids: map[frameID]int32{}, index: map[childKey]int32{}}
+}
+
+func (t *callTree) frame(f *ProfileFrame) int32 {
+	k := frameID{f.Function, f.File}
+	id, ok := t.ids[k]
+	if !ok {
+		id = int32(len(t.frames))
+		t.frames = append(t.frames, Frame{Function: f.Function, Package: FunctionPackage(f.Function), File: f.File, Line: f.Start})
+		t.ids[k] = id
+	}
+	return id
+}
+
+func (t *callTree) child(parent, frame int32) int32 {
+	k := childKey{parent, frame}
+	n, ok := t.index[k]
+	if !ok {
+		n = int32(len(t.nodes))
+		t.nodes = append(t.nodes, callNode{frame: frame})
+		t.nodes[parent].children = append(t.nodes[parent].children, n)
+		t.index[k] = n
+	}
+	return n
+}
+
+// add puts one stack, given as frames from the root, into the tree.
+func (t *callTree) add(frames []int32, v [2]float64) {
+	at := int32(0)
+	t.nodes[0].total[0] += v[0]
+	t.nodes[0].total[1] += v[1]
+	for _, f := range frames {
+		at = t.child(at, f)
+		t.nodes[at].total[0] += v[0]
+		t.nodes[at].total[1] += v[1]
+	}
+	t.nodes[at].self[0] += v[0]
+	t.nodes[at].self[1] += v[1]
+}
+
+// list gives out at most max nodes, the largest, in pre-order; siblings by name, so that two answers look alike.
+func (t *callTree) list(max int, compared bool) (NodeList, int) {
+	least := [2]float64{}
+	if len(t.nodes) > max {
+		sizes := make([]float64, len(t.nodes))
+		for i := range t.nodes {
+			sizes[i] = t.size(i)
+		}
+		slices.Sort(sizes)
+		least[0] = sizes[len(sizes)-max]
+	}
+	var out NodeList
+	kept := 0
+	var walk func(n, depth int32)
+	walk = func(n, depth int32) {
+		node := &t.nodes[n]
+		kept++
+		out.Frame, out.Depth = append(out.Frame, node.frame), append(out.Depth, depth)
+		out.Self, out.Total = append(out.Self, node.self[0]), append(out.Total, node.total[0])
+		if compared {
+			out.BaseSelf, out.BaseTotal = append(out.BaseSelf, node.self[1]), append(out.BaseTotal, node.total[1])
+		}
+		sort.Slice(node.children, func(i, j int) bool {
+			a, b := &t.frames[t.nodes[node.children[i]].frame], &t.frames[t.nodes[node.children[j]].frame]
+			if a.Function != b.Function {
+				return a.Function < b.Function
+			}
+			return a.File < b.File
+		})
+		for _, c := range node.children {
+			if t.size(int(c)) >= least[0] && kept < max {
+				walk(c, depth+1)
+			}
+		}
+	}
+	walk(0, 0)
+	return out, len(t.nodes) - kept
+}
+
+// size is how much room a node takes: the larger of its two shares.
+func (t *callTree) size(i int) float64 {
+	n, root := &t.nodes[i], &t.nodes[0]
+	var s float64
+	for k := range 2 {
+		if root.total[k] > 0 {
+			s = max(s, n.total[k]/root.total[k])
+		}
+	}
+	return s
+}
+
+// stackValues sums the selection by stack.
+func (db *DB) stackValues(ctx context.Context, s *ProfileSelection, sh *profileShape) (map[uint64]float64, error) {
+	a := args{}
+	sel := *s
+	table := sel.table()
+	out := map[uint64]float64{}
+	err := db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM %s WHERE %s GROUP BY stack HAVING v != 0", sh.total(), table, sel.labelled(sel.conditions(a), a)), a,
+		func(rows driver.Rows) error {
+			var h uint64
+			var v float64
+			if err := rows.Scan(&h, &v); err != nil {
+				return err
+			}
+			out[h] = v
+			return nil
+		})
+	return out, err
+}
+
+// tree merges the stacks of up to two selections of one service.
+func (db *DB) tree(ctx context.Context, service string, values, base map[uint64]float64) (*callTree, error) {
+	hashes := make([]uint64, 0, len(values)+len(base))
+	for h := range values {
+		hashes = append(hashes, h)
+	}
+	for h := range base {
+		if _, ok := values[h]; !ok {
+			hashes = append(hashes, h)
+		}
+	}
+	slices.Sort(hashes)
+	stacks, err := db.resolve(ctx, service, hashes)
+	if err != nil {
+		return nil, err
+	}
+	files, err := db.namelessFiles(ctx, stacks)
+	if err != nil {
+		return nil, err
+	}
+	t := newCallTree()
+	cache := map[*location][]int32{}
+	var frames []int32
+	var calls []ProfileFrame
+	for _, h := range hashes {
+		frames = frames[:0]
+		for _, l := range stacks[h] {
+			ids, ok := cache[l]
+			if !ok {
+				calls = l.frames(calls[:0], files)
+				for i := range calls {
+					ids = append(ids, t.frame(&calls[i]))
+				}
+				cache[l] = ids
+			}
+			frames = append(frames, ids...)
+		}
+		t.add(frames, [2]float64{values[h], base[h]})
+	}
+	return t, nil
+}
+
+// namelessFiles loads the mappings of locations that have no symbols.
+func (db *DB) namelessFiles(ctx context.Context, stacks map[uint64][]*location) (map[uint64]mapping, error) {
+	need := map[uint64]bool{}
+	for _, s := range stacks {
+		for _, l := range s {
+			if len(l.lines) == 0 && l.mapping != 0 {
+				need[l.mapping] = true
+			}
+		}
+	}
+	var hashes []uint64
+	for h := range need {
+		hashes = append(hashes, h)
+	}
+	return db.mappings(ctx, hashes)
+}
+
+// Flame merges the selected profiles into a call tree of at most nodes calls.
+func (db *DB) Flame(ctx context.Context, s ProfileSelection, nodes int) (*FlameAnswer, error) {
+	sh, err := db.shape(ctx, &s)
+	if err != nil {
+		return nil, err
+	}
+	values, err := db.stackValues(ctx, &s, sh)
+	if err != nil {
+		return nil, err
+	}
+	t, err := db.tree(ctx, s.Service, values, nil)
+	if err != nil {
+		return nil, err
+	}
+	return db.flameAnswer(&s, sh, t, nodes, false), nil
+}
+
+func (db *DB) flameAnswer(s *ProfileSelection, sh *profileShape, t *callTree, nodes int, compared bool) *FlameAnswer {
+	if nodes <= 0 || nodes > MaxFlameNodes {
+		nodes = MaxFlameNodes
+	}
+	out := &FlameAnswer{SampleType: sh.sampleType, Momentary: momentary(sh.sampleType), Profiles: sh.profiles, Processes: len(sh.resources),
+		CoveredS: sh.duration.Seconds(), Total: t.nodes[0].total[0], Range: db.profileRange(s)}
+	_, out.Unit = ProfileUnit(sh.sampleType)
+	out.Nodes, out.Pruned = t.list(nodes, compared)
+	out.Frames = t.frames
+	return out
+}
+
+// profileRange is the range that was read: in whole hours where the rollup served it.
+func (db *DB) profileRange(s *ProfileSelection) Range {
+	sel := *s
+	r := Range{Resolution: "raw", NowMS: db.o.Now().UnixMilli()}
+	if sel.table() != "profile_samples" {
+		r.Resolution = "1h"
+	}
+	r.FromMS, r.ToMS = sel.From.UnixMilli(), sel.To.UnixMilli()
+	r.StepMS, r.CompleteToMS = max(1, r.ToMS-r.FromMS), min(r.ToMS, r.NowMS)
+	return r
+}
