@@ -162,3 +162,50 @@ func (c *faultClient) send(body []byte) {
 	}
 	c.t.Error("never acknowledged")
 }
+
+// Two failures at once, with the process alive: the disk takes no records while ClickHouse is away, or while it stores
+// and says that it did not. Whoever was refused sends again, and nothing is there twice.
+func TestDiskAndStoreFailTogether(t *testing.T) {
+	for _, step := range []string{"create", "append", "fsync"} {
+		for _, happened := range []bool{false, true} {
+			for _, insert := range []string{"", "spans", "red_10s"} { // "": ClickHouse is away altogether
+				t.Run(fmt.Sprintf("%s/happened=%v/%s", step, happened, insert), func(t *testing.T) {
+					t.Parallel()
+					conn, dsn := storetest.DB(t)
+					o := testOptions(t, dsn)
+					o.SpoolAfter = 50 * time.Millisecond
+					var broken atomic.Bool
+					broken.Store(true)
+					fail := func(yes, happened bool) (before, after error) {
+						if !yes || !broken.Load() {
+							return nil, nil
+						}
+						if happened {
+							return nil, errFault
+						}
+						return errFault, nil
+					}
+					o.spoolFault = func(at string) (error, error) { return fail(at == step, happened) }
+					o.insertFault = func(table, _ string) (error, error) {
+						if insert == "" && broken.Load() {
+							return &dialError{errFault}, nil
+						}
+						return fail(table == insert, true)
+					}
+					c := &faultClient{t: t}
+					c.in.Store(start(t, o))
+					heal := time.AfterFunc(700*time.Millisecond, func() { broken.Store(false) })
+					defer heal.Stop()
+					var clients sync.WaitGroup
+					for i := range uint64(3) {
+						clients.Go(func() { c.send(spansOf(100*i, 10)) })
+					}
+					clients.Wait()
+					exactlyOnce(t, conn, 30)
+					waitFor(t, "everything replayed", func() bool { return c.in.Load().replay.depth() == 0 })
+					exactlyOnce(t, conn, 30)
+				})
+			}
+		}
+	}
+}

@@ -234,6 +234,7 @@ func (in *Ingest) try(w *writer, b *batch) error {
 			if data || w.salvage != nil || time.Since(failedSince)+wait > in.opts.SpoolAfter {
 				if refusalOf(err) == unreachable {
 					in.away.Store(true)
+					in.replay.look() // for its return
 				}
 				return err
 			}

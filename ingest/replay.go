@@ -45,6 +45,11 @@ func (r *replayer) add(name string) {
 	i, _ := slices.BinarySearch(r.pending, name)
 	r.pending = slices.Insert(r.pending, i, name)
 	r.mu.Unlock()
+	r.look()
+}
+
+// look makes the replayer see whether there is anything to do.
+func (r *replayer) look() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -97,6 +102,9 @@ func (r *replayer) run() {
 			return
 		case <-r.wake:
 		}
+		if r.in.away.Load() && !r.waitForStore() { // also when nothing is left to replay: somebody must see it come back
+			return
+		}
 		for name := r.oldest(); name != "" && r.waitForStore(); name = r.oldest() {
 			if !r.file(w, name) {
 				return
@@ -139,6 +147,9 @@ func (r *replayer) file(w *writer, name string) bool {
 		return false
 	}
 	w.salvage = nil
+	if s := r.in.newSalvage(name, true); len(s.cuts) > 0 {
+		w.salvage = s // begun by a process that died over it
+	}
 	var p patience
 	for wait := 100 * time.Millisecond; b.rows > 0; wait = min(2*wait, 5*time.Second) {
 		err := w.write(b, func(blk *block, token string) error { return r.in.pool.insert(r.in.ctx, blk, token) })

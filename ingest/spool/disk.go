@@ -3,6 +3,7 @@ package spool
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,8 @@ import (
 // diskPatience is how long an answer about the disk's free space holds.
 const diskPatience = 250 * time.Millisecond
 
-// diskFull tells whether the disk has no more than the reserve left.
+// diskFull tells whether the disk has no more than the reserve left. Between two questions to the disk, what the spool
+// itself has taken since counts.
 func (d *Dir) diskFull() bool {
 	if d.opts.Reserve <= 0 {
 		return false
@@ -21,11 +23,13 @@ func (d *Dir) diskFull() bool {
 	d.room.Lock()
 	defer d.room.Unlock()
 	if now := time.Now(); now.Sub(d.room.asked) > diskPatience {
+		d.room.asked, d.room.held, d.room.left = now, d.bytes.Load(), math.MaxInt64
 		var st syscall.Statfs_t
-		d.room.full = syscall.Statfs(d.path, &st) == nil && int64(st.Bavail)*int64(st.Bsize) <= d.opts.Reserve
-		d.room.asked = now
+		if syscall.Statfs(d.path, &st) == nil {
+			d.room.left = int64(st.Bavail)*int64(st.Bsize) - d.opts.Reserve
+		}
 	}
-	return d.room.full
+	return d.bytes.Load()-d.room.held >= d.room.left
 }
 
 // Probe writes a little to the disk as a batch would, to see whether it takes anything.

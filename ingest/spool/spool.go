@@ -81,7 +81,8 @@ type Dir struct {
 	room struct { // what the disk had left when it was last asked
 		sync.Mutex
 		asked time.Time
-		full  bool
+		left  int64 // bytes beyond the reserve
+		held  int64 // by the spool itself, then
 	}
 }
 

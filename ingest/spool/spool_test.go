@@ -246,3 +246,78 @@ func TestWaitersShareOneFsync(t *testing.T) {
 		t.Errorf("%d fsyncs for 50 waiters", syncs)
 	}
 }
+
+// A failed append leaves nothing behind, whether or not its bytes were written: its client sends it again.
+func TestFailedAppendLeavesNothing(t *testing.T) {
+	for _, happened := range []bool{false, true} {
+		d, _ := open(t, t.TempDir(), Options{})
+		fill(t, d, "x", 0)
+		f, err := d.Create("y")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 2 {
+			if _, err := f.Append(record(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		steps := 0
+		d.opts.Fault = func(step string) (before, after error) {
+			if steps++; steps < 2 { // the head gets through, the body does not
+				return nil, nil
+			}
+			if happened {
+				return nil, errors.New("boom")
+			}
+			return errors.New("boom"), nil
+		}
+		if _, err := f.Append(record(2)); err == nil {
+			t.Fatal("no error was told")
+		}
+		d.opts.Fault = nil
+		if _, err := f.Append(record(3)); err == nil {
+			t.Error("a file that failed takes more")
+		}
+		if err := f.SyncAll(); err != nil {
+			t.Error(err)
+		}
+		f.Close()
+		if bodies, err := read(d, "y"); err != nil || fmt.Sprint(bodies) != "[request 0 request 1]" {
+			t.Errorf("happened=%v: read %v, %v", happened, bodies, err)
+		}
+		if err := errors.Join(d.Remove("x"), d.Remove("y")); err != nil || d.Bytes() != 0 {
+			t.Errorf("%d bytes counted after removal: %v", d.Bytes(), err)
+		}
+	}
+}
+
+func TestReserve(t *testing.T) {
+	if d, _ := open(t, t.TempDir(), Options{Reserve: 1 << 60}); !d.Full() {
+		t.Error("not full although the disk has less left than the reserve")
+	}
+	if d, _ := open(t, t.TempDir(), Options{Reserve: 1}); d.Full() {
+		t.Error("full although the disk has more left than the reserve")
+	}
+}
+
+func TestNotesOfASplitBatch(t *testing.T) {
+	dir := t.TempDir()
+	d, _ := open(t, dir, Options{})
+	fill(t, d, "x", 1)
+	for _, note := range []string{"spans/1/0-4", "spans/1/0-2"} {
+		if err := d.Split("x", note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Close()
+	d, names := open(t, dir, Options{})
+	if got := d.Splits("x"); !got["spans/1/0-4"] || !got["spans/1/0-2"] || fmt.Sprint(names) != "[x]" {
+		t.Errorf("notes %v of %v", got, names)
+	}
+	if err := d.Remove("x"); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.split")); len(left) > 0 {
+		t.Errorf("%v left", left)
+	}
+}
