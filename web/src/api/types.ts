@@ -222,26 +222,26 @@ export interface ChannelsAnswer { channels: Channel[]; kinds: ChannelKind[] }
 // GET /deliveries?incident&limit
 export interface Delivery {
   id: string; channel: string; incident: string; state: 'firing' | 'updated' | 'repeated' | 'resolved' | 'test'
-  status: 'pending' | 'delivered' | 'failed' | 'suppressed'; attempts: number; answer: string; next_try: string; created_at: string; updated_at: string
+  status: 'pending' | 'delivered' | 'failed' | 'suppressed'; attempts: number; answer: string; next_try: string; created_at: string; updated_at: string; title: string
 }
 export interface DeliveriesAnswer { deliveries: Delivery[] }
 
 // POST /channels/{id}/test, and POST /channels/test with a channel's JSON for one that is not saved yet
 export interface TestAnswer { ok: boolean; status: number /* HTTP, 0 without an answer */; answer: string; took_ms: number }
-// GET/PUT /routing: the routes are tried in their order; `default` takes what none of them takes
-export interface Routing {
-  routes: Route[]; default: string[] /* channels */
-  group_wait_s: number; repeat_s: number /* 0: never told again */; resolved: boolean /* tell when it is over */
-}
+// GET/PUT /routing: the routes are tried in their order
+export interface Routing { routes: Route[]; inhibit: Inhibition[]; zone: string /* of the times in messages; '': UTC */ }
+export interface Match { services: string[] /* names or patterns such as pay*; empty: all */; severities: Severity[]; envs: string[] }
 export interface Route {
-  name: string; services: string[] /* names or globs; empty: all */; envs: string[]; severities: Severity[] /* empty: all */
-  times: Times | null /* only then */; channels: string[]; continue: boolean /* the routes below are tried too */
+  name: string; match: Match; times: TimeWindow[] /* only then; empty: always */; channels: string[] /* ids; "*" is every enabled one */; continue: boolean
+  group_wait_seconds: number; repeat_minutes: number /* 0: never */; skip_resolved: boolean
 }
-export interface Times { days: number[] /* 0 Sunday … 6 */; from: string /* "09:00" */; to: string; zone: string /* IANA */ }
-// GET/POST /silences, PUT/DELETE /silences/{id}: nothing is told; what recurs is a maintenance window
+export interface Inhibition { source: Match; target: Match; equal: ('service' | 'env')[] } // target is held back while source is open
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'
+export interface TimeWindow { days: Weekday[] /* empty: every day */; from: string /* "22:00"; '': 00:00 */; to: string /* '': 24:00 */; zone: string /* '': UTC */ }
+// GET/POST /silences, PUT/DELETE /silences/{id}: nothing is told; with `every` it is a maintenance window
 export interface Silence {
-  id: string; name: string; services: string[]; envs: string[]; severities: Severity[]; from: string; to: string
-  repeat: '' | 'daily' | 'weekly'; zone: string; reason: string; active: boolean; created_at: string
+  id: string; comment: string; match: Match; incidents: string[] /* only these; empty: all that match */
+  starts_at: string; ends_at: string | null; every: TimeWindow | null; created_at: string; updated_at: string; active: boolean
 }
 export interface SilencesAnswer { silences: Silence[] }
 

@@ -56,7 +56,7 @@ test("the story is told in time's order and marks the first symptom", () => {
     incident: incident({ alarms: [alarm({ id: "b", began: "2026-11-21T10:00:10Z", subject: { service: "checkout" } }), alarm({})] }),
     events: [{ ts: "2026-11-21T10:00:20Z", kind: "opened", text: "", body: null }, { ts: "2026-11-21T10:00:21Z", kind: "notified", text: "", body: null }],
     deployments: [{ ts: "2026-11-21T09:59:50Z", service: "payment", env: "", version: "1.5.0", previous: "1.4.2", source: "noticed", text: "", link: "" }],
-    deliveries: [{ id: "d", channel: "c1", incident: "i", state: "firing", status: "delivered", attempts: 1, answer: "ok", next_try: "", created_at: "2026-11-21T10:00:21Z", updated_at: "" }],
+    deliveries: [{ id: "d", channel: "c1", incident: "i", state: "firing", status: "delivered", attempts: 1, answer: "ok", next_try: "", created_at: "2026-11-21T10:00:21Z", updated_at: "", title: "" }],
     channelName: () => "#ops",
   });
   expect(s.map((i) => i.title)).toEqual(["payment 1.5.0 deployed", "payment", "checkout", "Incident opened", "Told #ops"]);

@@ -1,21 +1,23 @@
 import { expect, test } from "vitest";
-import { conditionWords, daysWords, names, silenceWords, timesWords } from "./routing";
+import { daysWords, matchWords, names, silenceWords, timesWords } from "./routing";
 
 test("days in words", () => {
-  expect([[1, 2, 3, 4, 5], [6, 0], [], [0, 1, 2, 3, 4, 5, 6], [1, 3], [5, 6, 0]].map(daysWords)).toEqual(["Monday to Friday", "Saturday, Sunday", "every day", "every day", "Monday, Wednesday", "Friday to Sunday"]);
-  expect(timesWords({ days: [1, 2, 3, 4, 5], from: "09:00", to: "18:00", zone: "Europe/Berlin" })).toBe("Monday to Friday, 09:00 to 18:00 (Europe/Berlin)");
+  expect([["mon", "tue", "wed", "thu", "fri"] as const, ["sun", "sat"] as const, [] as const, ["wed", "mon"] as const, ["fri", "sat", "sun"] as const].map((d) => daysWords(d))).toEqual(["Monday to Friday", "Saturday, Sunday", "every day", "Monday, Wednesday", "Friday to Sunday"]);
+  expect(timesWords({ days: ["mon", "tue", "wed"], from: "22:00", to: "06:00", zone: "Europe/Berlin" })).toBe("Monday to Wednesday, 22:00 to 06:00 (Europe/Berlin)");
+  expect(timesWords({ days: [], from: "", to: "", zone: "" })).toBe("every day");
 });
 
-test("conditions in words", () => {
-  expect(conditionWords({ services: [], envs: [], severities: [] })).toBe("All incidents of any service");
-  expect(conditionWords({ services: ["checkout", "pay*"], envs: ["production"], severities: ["critical", "warning"] })).toBe("Critical or warning incidents of checkout or pay* in production");
+test("what is selected, in words", () => {
+  expect(matchWords({ services: [], envs: [], severities: [] })).toBe("all incidents of any service");
+  expect(matchWords({ services: ["checkout", "pay*"], envs: ["production"], severities: ["critical", "warning"] })).toBe("critical or warning incidents of checkout or pay* in production");
 });
 
 test("a silence says whether it holds", () => {
   const at = (h: number) => new Date(h * 3_600_000).toISOString();
-  const s = { from: at(1000), to: at(1002), repeat: "" as const };
+  const s = { starts_at: at(1000), ends_at: at(1002), every: null };
   expect([998, 1001, 1003].map((h) => silenceWords(s, h * 3_600_000))).toEqual(["in 2\u202fh, for 2\u202fh", "for another 1\u202fh", "over"]);
-  expect(silenceWords({ ...s, repeat: "weekly" }, 0)).toBe("weekly, for 2\u202fh");
+  const window = { days: [], from: "02:00", to: "03:00", zone: "" };
+  expect(silenceWords({ starts_at: at(0.001), ends_at: null, every: window }, 3_600_000)).toBe("Every day, 02:00 to 03:00 (UTC), until it is removed");
 });
 
 test("lists typed by hand", () => expect(names(" a, b,, c ")).toEqual(["a", "b", "c"]));

@@ -1,45 +1,65 @@
 // Routes and silences in words, and what a form's text means. Pure.
-import type { Route, Severity, Silence, Times } from "@/api/types";
-import { lasting } from "./incident";
+import type { Match, Route, Silence, TimeWindow, Weekday } from "@/api/types";
+import { lasting, moment } from "./incident";
 
-export const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] as const;
+/** In the order a week is read. */
+export const WEEK: readonly { id: Weekday; label: string; name: string }[] = [
+  { id: "mon", label: "Mon", name: "Monday" },
+  { id: "tue", label: "Tue", name: "Tuesday" },
+  { id: "wed", label: "Wed", name: "Wednesday" },
+  { id: "thu", label: "Thu", name: "Thursday" },
+  { id: "fri", label: "Fri", name: "Friday" },
+  { id: "sat", label: "Sat", name: "Saturday" },
+  { id: "sun", label: "Sun", name: "Sunday" },
+];
+
+/** "*" among a route's channels: every enabled one. */
+export const EVERY_CHANNEL = "*";
 
 /** "a, b , c" → ["a","b","c"]. */
 export const names = (text: string): string[] => text.split(",").map((s) => s.trim()).filter(Boolean);
 
-/** [1,2,3,4,5] → "Monday to Friday", [0,6] → "Sunday, Saturday"; all or none → "every day". */
-export function daysWords(days: readonly number[]): string {
-  const sorted = [...new Set(days)].filter((d) => d >= 0 && d < 7).sort((a, b) => ((a + 6) % 7) - ((b + 6) % 7));
-  if (sorted.length === 0 || sorted.length === 7) return "every day";
-  const order = sorted.map((d) => (d + 6) % 7);
-  const run = order.length > 2 && order.every((d, i) => i === 0 || d === order[i - 1]! + 1);
-  return run ? `${DAYS[sorted[0]!]} to ${DAYS[sorted.at(-1)!]}` : sorted.map((d) => DAYS[d]).join(", ");
+/** mon…fri → "Monday to Friday", sat and sun → "Saturday, Sunday"; all or none → "every day". */
+export function daysWords(days: readonly Weekday[]): string {
+  const order = WEEK.flatMap((d, i) => (days.includes(d.id) ? [i] : []));
+  if (order.length === 0 || order.length === 7) return "every day";
+  const run = order.length > 2 && order.at(-1)! - order[0]! === order.length - 1;
+  return run ? `${WEEK[order[0]!]!.name} to ${WEEK[order.at(-1)!]!.name}` : order.map((i) => WEEK[i]!.name).join(", ");
 }
 
-export function timesWords(t: Times): string {
-  const whole = !t.from || !t.to || t.from === t.to;
-  return `${daysWords(t.days)}${whole ? "" : `, ${t.from} to ${t.to}`}${t.zone ? ` (${t.zone})` : ""}`;
+export function timesWords(t: TimeWindow): string {
+  const from = t.from || "00:00";
+  const to = t.to || "24:00";
+  const whole = from === "00:00" && to === "24:00";
+  return `${daysWords(t.days)}${whole ? "" : `, ${from} to ${to}`}${whole && !t.days.length ? "" : ` (${t.zone || "UTC"})`}`;
 }
 
 function listWords(list: readonly string[], all: string): string {
   return list.length === 0 ? all : list.length === 1 ? list[0]! : `${list.slice(0, -1).join(", ")} or ${list.at(-1)}`;
 }
 
-/** The condition of a route or a silence: "critical or warning incidents of checkout in production". */
-export function conditionWords(r: { services: readonly string[]; envs: readonly string[]; severities: readonly Severity[] }): string {
-  const severity = r.severities.length === 0 ? "All incidents" : `${listWords(r.severities, "").replace(/^./, (c) => c.toUpperCase())} incidents`;
-  return `${severity} of ${listWords(r.services, "any service")}${r.envs.length ? ` in ${listWords(r.envs, "")}` : ""}`;
+/** What is selected: "critical or warning incidents of checkout in production". */
+export function matchWords(m: Match): string {
+  const severity = m.severities.length === 0 ? "all incidents" : `${listWords(m.severities, "")} incidents`;
+  return `${severity} of ${listWords(m.services, "any service")}${m.envs.length ? ` in ${listWords(m.envs, "")}` : ""}`;
 }
 
-export const emptyRoute = (): Route => ({ name: "", services: [], envs: [], severities: [], times: null, channels: [], continue: false });
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** When a silence holds, in words, and whether it does now. */
-export function silenceWords(s: Pick<Silence, "from" | "to" | "repeat">, now: number): string {
-  const from = Date.parse(s.from);
-  const to = Date.parse(s.to);
-  if (s.repeat) return `${s.repeat}, for ${lasting(to - from)}`;
-  if (now < from) return `in ${lasting(from - now)}, for ${lasting(to - from)}`;
-  return now < to ? `for another ${lasting(to - now)}` : "over";
+export const emptyMatch = (): Match => ({ services: [], severities: [], envs: [] });
+export const emptyRoute = (): Route => ({ name: "", match: emptyMatch(), times: [], channels: [EVERY_CHANNEL], continue: false, group_wait_seconds: 0, repeat_minutes: 240, skip_resolved: false });
+
+/** When a silence holds, in words. */
+export function silenceWords(s: Pick<Silence, "starts_at" | "ends_at" | "every">, now: number): string {
+  const from = moment(s.starts_at) ?? 0;
+  const to = moment(s.ends_at);
+  const parts: string[] = [];
+  if (s.every) parts.push(capital(timesWords(s.every)));
+  if (to !== null && now >= to) parts.push("over");
+  else if (now < from) parts.push(`in ${lasting(from - now)}${to === null ? "" : `, for ${lasting(to - from)}`}`);
+  else if (to !== null) parts.push(`for another ${lasting(to - now)}`);
+  else parts.push("until it is removed");
+  return parts.join(", ");
 }
 
 /** The browser's own zone, as a default for times. */

@@ -40,3 +40,5 @@ export function useSave(...keys: string[]) {
   };
   return { busy, fault, run, clear: () => setFault(null), errorOf: (field: string) => (fault && fault.field.endsWith(field) && field ? fault.text : null) };
 }
+
+export type Saving = ReturnType<typeof useSave>;
