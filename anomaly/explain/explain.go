@@ -2,7 +2,7 @@
 // in common, and which deployment brought it. Group is pure and puts alarms of connected services into incidents;
 // Explainer reads a bounded sample of traces through query and ranks root causes with their evidence. Its invariant:
 // an answer depends on what is stored up to the moment asked about, so that live detection and a backtest of the same
-// time agree. How it is done is told in docs/detection.md, "How an incident is explained".
+// time agree. How it is done is told in docs/incidents.md.
 package explain
 
 import (
