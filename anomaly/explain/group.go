@@ -14,6 +14,13 @@ import (
 // together is how far apart in time two alarms of connected services may begin and still be one incident.
 const together = 5 * time.Minute
 
+// How long after its end trouble that comes back is still the same: of the same series, and of the same service with
+// the same symptom. What flaps is one incident.
+const (
+	sameSeries  = 30 * time.Minute
+	sameService = 15 * time.Minute
+)
+
 // Grouping is what a step of grouping did.
 type Grouping struct {
 	Changed []anomaly.Incident // new and changed incidents, oldest first
@@ -106,7 +113,8 @@ func (p *grouper) place(a anomaly.Alarm) {
 }
 
 // belongs says whether an alarm is part of an incident: connected to one of its alarms that began within five minutes,
-// or that still goes on (or ended less than five minutes ago) at the same service or one call away.
+// or that still goes on (or ended less than five minutes ago) at the same service or one call away, or what such an
+// alarm was about comes back.
 func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 	for _, b := range inc.Alarms {
 		switch {
@@ -118,9 +126,20 @@ func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 			if p.graph.adjacent(a, b) {
 				return true
 			}
+		case comesBack(a, b):
+			return true
 		}
 	}
 	return false
+}
+
+// comesBack says whether an alarm is about what an earlier one was about.
+func comesBack(a, b anomaly.Alarm) bool {
+	if b.Ended.IsZero() || a.Began.Before(b.Ended) || a.Subject.Service != b.Subject.Service || a.Subject.Env != b.Subject.Env || a.Symptom != b.Symptom {
+		return false
+	}
+	after := a.Began.Sub(b.Ended)
+	return after <= sameService || after <= sameSeries && key(a) == key(b)
 }
 
 // overlaps says whether two alarms went on at the same time, give or take five minutes.

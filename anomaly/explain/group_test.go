@@ -73,6 +73,9 @@ func TestGroup(t *testing.T) {
 		{"sender and receiver of messages", []anomaly.Alarm{alarm("mail", errs, 0), alarm("checkout", errs, 1)}, "checkout+mail"},
 		{"far apart in time", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("gateway", lat, 20)}, "gateway | payment"},
 		{"later, next to what still goes on", []anomaly.Alarm{alarm("payment", lat, 0), alarm("checkout", lat, 20)}, "checkout+payment"},
+		{"the same again", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", lat, 38)}, "payment"},
+		{"the same again, much later", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", lat, 41)}, "payment | payment"},
+		{"something else there, later", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", errs, 22)}, "payment | payment"},
 		{"later, not next to it", []anomaly.Alarm{alarm("payment", lat, 0), alarm("gateway", lat, 20)}, "gateway | payment"},
 	} {
 		for seed := range uint64(6) {
