@@ -234,3 +234,138 @@ func TestFlameOfARunningProgram(t *testing.T) {
 		t.Error("profiles of a version that was never seen")
 	}
 }
+
+// made is a profile of one process: every key is a stack, written from the root, worth its value in nanoseconds.
+func made(t testing.TB, stacks map[string]int64) []byte {
+	t.Helper()
+	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, DurationNanos: int64(time.Minute)}
+	functions := map[string]*profile.Location{}
+	for stack, v := range stacks {
+		s := &profile.Sample{Value: []int64{v}}
+		for name := range strings.SplitSeq(stack, ";") {
+			l := functions[name]
+			if l == nil {
+				f := &profile.Function{ID: uint64(len(p.Function) + 1), Name: name, Filename: name + ".go"}
+				l = &profile.Location{ID: f.ID, Line: []profile.Line{{Function: f, Line: 3}}}
+				p.Function, p.Location, functions[name] = append(p.Function, f), append(p.Location, l), l
+			}
+			s.Location = append([]*profile.Location{l}, s.Location...)
+		}
+		p.Sample = append(p.Sample, s)
+	}
+	var b bytes.Buffer
+	if err := p.WriteUncompressed(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Version 2 encodes in twice the time, and has moved half of what b.load took to b.fetch: the first is what changed,
+// the second is no news.
+func TestComparisonNamesTheFunctionThatGotSlower(t *testing.T) {
+	p := newProfiled(t)
+	begin := time.Now().Truncate(time.Minute).Add(-40 * time.Minute)
+	ms := func(v float64, i int) int64 { return int64(v * (1 + .01*float64(i%5)) * 1e6) }
+	for i := range 20 {
+		stacks := map[string]int64{"main.run;a.encode": ms(100, i), "main.run;main.get;b.load": ms(300, i), "main.run": ms(20, i)}
+		version := "1"
+		if i >= 10 {
+			version = "2"
+			stacks = map[string]int64{"main.run;a.encode": ms(200, i), "main.run;main.get;b.load": ms(150, i), "main.run;main.get;b.fetch": ms(150, i), "main.run": ms(20, i)}
+		}
+		at := begin.Add(time.Duration(i) * time.Minute).UnixNano()
+		if code, answer := p.push(fmt.Sprintf("service=shop&type=cpu&from=%d&label.service.version=%s", at, version), made(t, stacks)); code != 200 {
+			t.Fatal(answer)
+		}
+	}
+	p.flush()
+	ctx := context.Background()
+	w := Window{begin, begin.Add(20 * time.Minute)}
+	compare := func() *ProfileComparison {
+		t.Helper()
+		c, err := p.db.CompareProfiles(ctx, ProfileSelection{Window: w, Service: "shop", Type: "cpu", Version: "2"}, ProfileSelection{Window: w, Service: "shop", Type: "cpu", Version: "1"}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := compare()
+	if c.PerRequest || c.Note == "" || !c.Significance {
+		t.Errorf("without requests: %+v", c)
+	}
+	exec(t, p.conn, fmt.Sprintf(`INSERT INTO red_10s (level, ts, service, name, kind, env, version, instance, calls)
+SELECT 'service', toStartOfMinute(toDateTime(%d) + 60 * number), 'shop', '', 'unspecified', '', if(number < 10, '1', '2'), '', 100 FROM numbers(20)`, begin.Unix()))
+	c = compare()
+	if !c.PerRequest || c.This.Requests != 1000 || c.MoverUnit != "nanoseconds/request" {
+		t.Fatalf("%+v %+v", c.This, c.MoverUnit)
+	}
+	moves := map[string]FunctionMove{}
+	for _, m := range c.Movers {
+		moves[m.Function] = m
+	}
+	if m := moves["a.encode"]; !m.Moved || m.Shift || m.Self < 1.9*m.BaseSelf || m.Self > 2.1*m.BaseSelf {
+		t.Errorf("encode: %+v", m)
+	}
+	for _, name := range []string{"b.load", "b.fetch"} {
+		if m := moves[name]; !m.Shift || !m.Moved {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+	if m := moves["main.run"]; m.Moved {
+		t.Errorf("run did not change: %+v", m)
+	}
+	want := "24 % more than before (5.3 ms a request instead of 4.28 ms a request); a.encode takes 1.02 ms a request more, 100 % of the difference."
+	if c.Summary != want {
+		t.Errorf("said %q\nwant %q", c.Summary, want)
+	}
+	s, err := p.db.ProfileSeries(ctx, ProfileSelection{Window: w, Service: "shop", Type: "cpu"}, "function", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Series) != 3 || s.Series[0].Name != "b.load" || s.Unit != "cores" || s.Total[0] == nil || *s.Total[0] != .42/60 || *s.Series[1].Values[0] != .1/60 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What counts since a process began is told by what it grew; a restart begins anew; what is a state is averaged.
+func TestCumulativeProfiles(t *testing.T) {
+	p := newProfiled(t)
+	begin := time.Now().Truncate(time.Minute).Add(-10 * time.Minute)
+	heap := func(alloc, inuse int64) []byte {
+		q, err := profile.ParseUncompressed(made(t, map[string]int64{"main.run;main.alloc": alloc}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.SampleType = []*profile.ValueType{{Type: "alloc_space", Unit: "bytes"}, {Type: "inuse_space", Unit: "bytes"}}
+		q.Sample[0].Value = append(q.Sample[0].Value, inuse)
+		q.DurationNanos = 0
+		var b bytes.Buffer
+		if err := q.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for i, v := range [][2]int64{{1000, 10}, {1500, 20}, {1700, 30}, {100, 40}, {150, 50}} { // grew by –, 500, 200, (restarted) 100, 50
+		at := begin.Add(time.Duration(i) * time.Minute).UnixNano()
+		if code, answer := p.push(fmt.Sprintf("service=shop&from=%d&label.instance=a", at), heap(v[0], v[1])); code != 200 {
+			t.Fatal(answer)
+		}
+	}
+	p.flush()
+	for sampleType, want := range map[string]float64{"alloc_space": 850, "inuse_space": 30, "": 30} {
+		f, err := p.db.Flame(context.Background(), ProfileSelection{Window: always, Service: "shop", Type: "heap", SampleType: sampleType}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Total != want {
+			t.Errorf("%s: %g, want %g", sampleType, f.Total, want)
+		}
+	}
+	m, err := p.db.ProfileMerge(context.Background(), ProfileSelection{Window: always, Service: "shop", Type: "heap"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if totalOf(m, 0) != 1000+1500+1700+100+150 || len(m.SampleType) != 2 {
+		t.Errorf("the merged profile has %d of %d types", totalOf(m, 0), len(m.SampleType))
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -230,12 +231,23 @@ func write(c *gin.Context, e endpoint, value any) (status int, err error) {
 		writeBody(c.Writer, c.Request, http.StatusOK, "text/csv; charset=utf-8", b)
 		return http.StatusOK, nil
 	}
+	if f, ok := value.(file); ok {
+		c.Header("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+		writeBody(c.Writer, c.Request, http.StatusOK, f.kind, f.data)
+		return http.StatusOK, nil
+	}
 	b, err := json.Marshal(value)
 	if err != nil {
 		return 0, fmt.Errorf("write the answer: %w", err)
 	}
 	writeBody(c.Writer, c.Request, http.StatusOK, "application/json", b)
 	return http.StatusOK, nil
+}
+
+// file is an answer that is not JSON.
+type file struct {
+	name, kind string
+	data       []byte
 }
 
 func (a *API) problem(c *gin.Context, p Problem) {

@@ -47,6 +47,9 @@ func (a *API) openapi() ([]byte, error) {
 		}
 		if e.answer == nil {
 			op.Responses.Set("204", &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription("done")})
+		} else if _, ok := e.answer.(file); ok {
+			op.Responses.Set("200", &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription("a file").
+				WithContent(openapi3.NewContentWithSchema(openapi3.NewStringSchema().WithFormat("binary"), []string{"application/octet-stream"}))})
 		} else {
 			ref, err := schema(e.answer)
 			if err != nil {

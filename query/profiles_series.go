@@ -1,0 +1,212 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// ProfileSeries is what the largest functions (or packages) took over time.
+type ProfileSeries struct {
+	Range      Range           `json:"range"`
+	SampleType string          `json:"sample_type"`
+	Unit       string          `json:"unit"` // of the values: a momentary type's own, else that a second; cores for CPU time
+	Momentary  bool            `json:"momentary"`
+	Total      []*float64      `json:"total"` // nil where nothing was profiled
+	Series     []ProfileMember `json:"series"`
+}
+
+// ProfileMember is one function's own part, or a package's.
+type ProfileMember struct {
+	Name   string     `json:"name"`
+	Values []*float64 `json:"values"`
+}
+
+// seriesStacks is how many stacks, the largest, are told apart over time.
+const seriesStacks = 3000
+
+// ProfileSeries splits what the selected profiles took over time by the function or package on top of the stack; what
+// is not among the largest is "(other)".
+func (db *DB) ProfileSeries(ctx context.Context, s ProfileSelection, by string, members int) (*ProfileSeries, error) {
+	if by != "" && by != "function" && by != "package" {
+		return nil, &InputError{"by", fmt.Sprintf("%q is neither function nor package", by)}
+	}
+	sh, err := db.shape(ctx, &s)
+	if err != nil {
+		return nil, err
+	}
+	r := db.lay(s.Window, 0, 0)
+	if time.Duration(r.StepMS)*time.Millisecond < time.Minute { // profiles come by the minute
+		r = db.lay(s.Window, time.Minute, 0)
+	}
+	s.From, s.To = time.UnixMilli(r.FromMS), time.UnixMilli(r.ToMS)
+	values, err := db.profileSteps(ctx, &s, sh, r)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[uint64]float64{}
+	for _, step := range values {
+		for h, v := range step {
+			seen[h] += v
+		}
+	}
+	delete(seen, 0)
+	t, stacks, err := db.framed(ctx, s.Service, seen)
+	if err != nil {
+		return nil, err
+	}
+	out := &ProfileSeries{Range: r, SampleType: sh.sampleType, Momentary: momentary(sh.sampleType)}
+	_, out.Unit = ProfileUnit(sh.sampleType)
+	scale := 1.0
+	if !out.Momentary {
+		scale = 1 / r.seconds()
+		if out.Unit == "nanoseconds" {
+			scale, out.Unit = scale/1e9, "cores"
+		} else {
+			out.Unit += "/s"
+		}
+	}
+	out.fill(values, r.Points(), scale, max(1, min(members, 50)), func(h uint64) string {
+		f := stacks[h]
+		if len(f) == 0 {
+			return otherName
+		}
+		frame := t.frames[f[len(f)-1]]
+		if by == "package" {
+			return cmp.Or(frame.Package, frame.Function)
+		}
+		return frame.Function
+	})
+	return out, nil
+}
+
+const otherName = "(other)"
+
+// fill groups the values of stacks by name and keeps the largest members.
+func (out *ProfileSeries) fill(values map[int]map[uint64]float64, points int, scale float64, members int, name func(uint64) string) {
+	sums := map[string]float64{}
+	named := make([]map[string]float64, points)
+	out.Total = make([]*float64, points)
+	for i, step := range values {
+		if i < 0 || i >= points {
+			continue
+		}
+		named[i] = map[string]float64{}
+		total := 0.0
+		for h, v := range step {
+			n := name(h)
+			sums[n] += v
+			named[i][n] += v * scale
+			total += v * scale
+		}
+		out.Total[i] = &total
+	}
+	delete(sums, otherName)
+	top := make([]string, 0, len(sums))
+	for n := range sums {
+		top = append(top, n)
+	}
+	slices.SortFunc(top, func(a, b string) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b)) })
+	top = top[:min(len(top), members)]
+	rest := ProfileMember{Name: otherName, Values: make([]*float64, points)}
+	for _, n := range top {
+		out.Series = append(out.Series, ProfileMember{Name: n, Values: make([]*float64, points)})
+	}
+	for i, step := range named {
+		if step == nil {
+			continue
+		}
+		other := *out.Total[i]
+		for j, n := range top {
+			v := step[n]
+			other -= v
+			out.Series[j].Values[i] = &v
+		}
+		other = max(0, other)
+		rest.Values[i] = &other
+	}
+	out.Series = append(out.Series, rest)
+}
+
+// profileSteps sums the selection by step and stack; stacks that are not among the largest count as stack 0.
+func (db *DB) profileSteps(ctx context.Context, s *ProfileSelection, sh *profileShape, r Range) (map[int]map[uint64]float64, error) {
+	a := args{"step": r.StepMS / 1000, "most": seriesStacks}
+	sel := *s
+	table := "profile_samples"
+	if r.StepMS%time.Hour.Milliseconds() == 0 {
+		table = sel.table()
+	}
+	cond := sel.labelled(sel.conditions(a), a)
+	if momentary(sh.sampleType) { // the average of a step is over its own profiles
+		return db.momentarySteps(ctx, table, cond, sh, r, a)
+	}
+	out := map[int]map[uint64]float64{}
+	err := db.each(ctx, fmt.Sprintf(`
+SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, if(stack IN (SELECT stack FROM %[1]s WHERE %[2]s GROUP BY stack ORDER BY sum(%[3]s) DESC LIMIT {most:Int64}), stack, 0) AS h, %[4]s AS v
+FROM %[1]s WHERE %[2]s GROUP BY i, h`, table, cond, sh.value, sh.total()), with(a, "first", r.FromMS/1000), stepScan(out))
+	return out, err
+}
+
+// momentarySteps averages what is momentary over the profiles of each process in a step, and adds up the processes.
+func (db *DB) momentarySteps(ctx context.Context, table, cond string, sh *profileShape, r Range, a args) (map[int]map[uint64]float64, error) {
+	out := map[int]map[uint64]float64{}
+	err := db.each(ctx, fmt.Sprintf(`
+SELECT i, if(s.stack IN (SELECT stack FROM %[1]s WHERE %[2]s GROUP BY stack ORDER BY sum(%[3]s) DESC LIMIT {most:Int64}), s.stack, 0) AS h, sum(x / n) AS v FROM
+  (SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, resource, stack, toFloat64(sum(%[3]s)) AS x FROM %[1]s WHERE %[2]s GROUP BY i, resource, stack) AS s
+  INNER JOIN (SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, resource, count() AS n FROM profiles
+    WHERE service = {service:String} AND type = {type:String} AND ts >= {from:DateTime('UTC')} AND ts < {to:DateTime('UTC')} GROUP BY i, resource) AS p USING (i, resource)
+GROUP BY i, h`, table, cond, sh.value), with(a, "first", r.FromMS/1000), stepScan(out))
+	return out, err
+}
+
+func with(a args, name string, v any) args { a[name] = v; return a }
+
+func stepScan(out map[int]map[uint64]float64) func(driver.Rows) error {
+	return func(rows driver.Rows) error {
+		var i int64
+		var h uint64
+		var v float64
+		if err := rows.Scan(&i, &h, &v); err != nil {
+			return err
+		}
+		if out[int(i)] == nil {
+			out[int(i)] = map[uint64]float64{}
+		}
+		out[int(i)][h] += v
+		return nil
+	}
+}
+
+// framed resolves stacks to frames of a tree that holds their values.
+func (db *DB) framed(ctx context.Context, service string, values map[uint64]float64) (*callTree, map[uint64][]int32, error) {
+	hashes := make([]uint64, 0, len(values))
+	for h := range values {
+		hashes = append(hashes, h)
+	}
+	stacks, err := db.resolve(ctx, service, hashes)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := db.namelessFiles(ctx, stacks)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := newCallTree()
+	out := make(map[uint64][]int32, len(stacks))
+	var calls []ProfileFrame
+	for h, locations := range stacks {
+		var ids []int32
+		for _, l := range locations {
+			calls = l.frames(calls[:0], files)
+			for i := range calls {
+				ids = append(ids, t.frame(&calls[i]))
+			}
+		}
+		out[h] = ids
+	}
+	return t, out, nil
+}
