@@ -7,6 +7,7 @@ import { pointCount } from "@/lib/columns";
 import { format, integer } from "@/lib/format";
 import { resolve, dateTime } from "@/lib/time";
 import { Footer } from "./Footer";
+import { type Band, type Marker, markersNear } from "./model";
 import { BOTTOM, type HeatLayout, layout, LEFT, paint, RIGHT, TOP } from "./paintHeatmap";
 import { rowOf } from "@/lib/heat";
 import css from "./Heatmap.module.css";
@@ -32,6 +33,10 @@ interface Props {
   aside?: ReactNode;
   bare?: boolean;
   note?: string;
+  /** What was expected: its edges are drawn as thin lines. */
+  band?: Band;
+  /** Deploys and anomalies. */
+  markers?: readonly Marker[];
 }
 
 const DASHES: [keyof Pick<HeatmapAnswer, "p50_ns" | "p95_ns" | "p99_ns">, string, number[]][] = [
@@ -40,8 +45,10 @@ const DASHES: [keyof Pick<HeatmapAnswer, "p50_ns" | "p95_ns" | "p99_ns">, string
   ["p99_ns", "p99", []],
 ];
 
+const NO_MARKERS: readonly Marker[] = [];
+
 /** Latency as it is: counts by time and duration, percentiles as lines on it. */
-export function Heatmap({ title, data, height = 200, freshAt, onSelect, selection, aside, bare, note }: Props) {
+export function Heatmap({ title, data, height = 200, freshAt, onSelect, selection, aside, bare, note, band, markers = NO_MARKERS }: Props) {
   const scope = useScope();
   const actions = useScopeActions();
   const appearance = useAppearance();
@@ -76,8 +83,9 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
     }
     const l = layout(data, resolve(scope.range, Date.now()), width, height);
     lay.current = l;
-    paint(ctx, data, l, DASHES.map(([k, label, dash]) => ({ values: data[k], label, dash })), scope.utc);
-  }, [data, width, height, scope.range, scope.utc, appearance]);
+    const edges = band ? [band.lower, band.upper].map((values) => ({ values, label: band.label, dash: [2, 2], color: "var(--accent-text)" })) : [];
+    paint(ctx, data, l, [...DASHES.map(([k, label, dash]) => ({ values: data[k], label, dash })), ...edges], scope.utc, markers);
+  }, [data, band, markers, width, height, scope.range, scope.utc, appearance]);
 
   useEffect(() => {
     draw();
@@ -142,7 +150,7 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
         <canvas ref={canvas} className={css.canvas} style={{ width: "100%", height }} role="img" aria-label={label} />
         {data.bounds_ns.length < 2 && <p className={css.none}>No requests in this range</p>}
         {box && <div className={css.box} style={box} />}
-        <HeatTip hover={drag ? null : hover} lay={lay.current} data={data} utc={scope.utc} width={width} />
+        <HeatTip hover={drag ? null : hover} lay={lay.current} data={data} utc={scope.utc} width={width} band={band} markers={markers} />
       </div>
       <div className={frame.foot}>
         <ul className={css.lines} aria-hidden>
@@ -154,6 +162,14 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
               {name}
             </li>
           ))}
+          {band && (
+            <li>
+              <svg width="18" height="4">
+                <line x1="0" x2="18" y1="2" y2="2" stroke="var(--accent-text)" strokeWidth="1.5" strokeDasharray="2 2" />
+              </svg>
+              expected
+            </li>
+          )}
         </ul>
         <Footer range={data.range} freshAt={freshAt} note={note} />
       </div>
@@ -161,7 +177,7 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
   );
 }
 
-function HeatTip({ hover, lay, data, utc, width }: { hover: { x: number; y: number } | null; lay: HeatLayout | null; data: HeatmapAnswer; utc: boolean; width: number }) {
+function HeatTip({ hover, lay, data, utc, width, band, markers }: { hover: { x: number; y: number } | null; lay: HeatLayout | null; data: HeatmapAnswer; utc: boolean; width: number; band: Band | undefined; markers: readonly Marker[] }) {
   if (!hover || !lay) return null;
   const t = lay.timeAt(hover.x);
   const n = data.bounds_ns.length - 1;
@@ -183,6 +199,16 @@ function HeatTip({ hover, lay, data, utc, width }: { hover: { x: number; y: numb
         <div key={k} className={frame.tipRow}>
           <span className={frame.tipLabel}>{name}</span>
           <span className={frame.tipValue}>{format(data[k][column], "ns")}</span>
+        </div>
+      ))}
+      {band && band.upper[column] != null && (
+        <div className={frame.tipNote}>
+          {band.label}: {format(band.lower[column], "ns")} – {format(band.upper[column], "ns")}
+        </div>
+      )}
+      {markersNear(markers, t, lay.timeAt(hover.x + 7) - t).map((text) => (
+        <div key={text} className={frame.tipNote}>
+          {text}
         </div>
       ))}
     </div>

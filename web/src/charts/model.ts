@@ -79,3 +79,11 @@ export function describeSeries(values: Column): { last: number | null; min: numb
   }
   return { last, min, max };
 }
+
+/** What is marked at a moment, by name: deploys within a few pixels (as milliseconds), anomalies around it. */
+export function markersNear(markers: readonly Marker[], ms: number, nearMs: number): string[] {
+  return markers
+    .filter((k) => (k.to !== undefined && ms >= k.at && ms <= k.to) || Math.abs(k.at - ms) <= nearMs)
+    .slice(0, 4)
+    .map((k) => (k.kind === "deploy" ? `Deployed ${k.label}` : k.label));
+}

@@ -6,6 +6,7 @@ import { pointCount } from "@/lib/columns";
 import { format } from "@/lib/format";
 import { intensity, maxCount, rowOf, ticks, usedRows, valueAt } from "@/lib/heat";
 import { clock, dateTime, type Span } from "@/lib/time";
+import type { Marker } from "./model";
 
 export const LEFT = 58;
 export const BOTTOM = 24;
@@ -47,9 +48,10 @@ export interface HeatLine {
   values: readonly (number | null)[];
   label: string;
   dash: number[];
+  color?: string;
 }
 
-export function paint(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, lines: readonly HeatLine[], utc: boolean): void {
+export function paint(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, lines: readonly HeatLine[], utc: boolean, markers: readonly Marker[] = []): void {
   const faint = cssColor("var(--faint)");
   ctx.font = "11px Inter, system-ui, sans-serif";
   paintAxes(ctx, h, l, faint, utc);
@@ -59,7 +61,8 @@ export function paint(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLa
   ctx.clip();
   paintCells(ctx, h, l);
   const ink = cssColor("var(--text)");
-  for (const line of lines) paintLine(ctx, h, l, line, ink);
+  for (const line of lines) paintLine(ctx, h, l, line, line.color ? cssColor(line.color) : ink);
+  for (const m of markers) paintMarker(ctx, l, m);
   ctx.restore();
 }
 
@@ -104,6 +107,39 @@ function paintLine(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayou
   ctx.stroke();
   ctx.setLineDash([]);
   ctx.globalAlpha = 1;
+}
+
+/** A deploy as a dashed rule with its version, an anomaly as a tint with a mark on the axis: as on the other charts. */
+function paintMarker(ctx: CanvasRenderingContext2D, l: HeatLayout, m: Marker) {
+  const x = Math.round(l.x(m.at)) + 0.5;
+  const base = TOP + l.plotHeight;
+  if (m.kind === "deploy") {
+    ctx.strokeStyle = cssColor("var(--line-strong)");
+    ctx.lineWidth = 1;
+    ctx.setLineDash([3, 3]);
+    ctx.beginPath();
+    ctx.moveTo(x, TOP);
+    ctx.lineTo(x, base);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.fillStyle = cssColor("var(--faint)");
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.fillText(m.label, x + 4, TOP + 2);
+    return;
+  }
+  const bad = cssColor("var(--bad)");
+  if (m.to !== undefined) {
+    const left = Math.max(LEFT, l.x(m.at));
+    ctx.fillStyle = withAlpha(bad, 0.07);
+    ctx.fillRect(left, TOP, Math.max(0, Math.min(LEFT + l.plotWidth, l.x(m.to)) - left), l.plotHeight);
+  }
+  ctx.fillStyle = bad;
+  ctx.beginPath();
+  ctx.moveTo(x - 4, base);
+  ctx.lineTo(x + 4, base);
+  ctx.lineTo(x, base - 7);
+  ctx.fill();
 }
 
 function paintAxes(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, faint: string, utc: boolean) {

@@ -2,11 +2,12 @@
 import type uPlot from "uplot";
 import { format } from "@/lib/format";
 import { dateTime } from "@/lib/time";
-import { type ChartModel, valuesAt } from "./model";
+import { type ChartModel, markersNear, valuesAt } from "./model";
 import { colorOfSeries } from "./options";
 import css from "./TimeChart.module.css";
 
 const MAX_ROWS = 12;
+const NEAR_PX = 7;
 
 /** Shows the values under the cursor, largest first, the series nearest to the pointer in bold. */
 export function paintTooltip(el: HTMLElement, u: uPlot, m: ChartModel, hidden: ReadonlySet<string>): void {
@@ -22,20 +23,10 @@ export function paintTooltip(el: HTMLElement, u: uPlot, m: ChartModel, hidden: R
   if (rows.length === 0) el.append(note("No data here"));
   if (rows.length > MAX_ROWS) el.append(note(`${rows.length - MAX_ROWS} more`));
   if (m.band) el.append(note(`${m.band.label}: ${format(m.band.lower[idx], m.unit)} – ${format(m.band.upper[idx], m.unit)}`));
-  for (const text of markersNear(u, m, left)) el.append(note(text));
+  const ms = u.posToVal(left, "x") * 1000;
+  for (const text of markersNear(m.markers, ms, u.posToVal(left + NEAR_PX, "x") * 1000 - ms)) el.append(note(text));
   el.hidden = false;
   place(el, u, left);
-}
-
-const NEAR_PX = 7;
-
-/** Deploys under the pointer and anomalies around it, by name. */
-function markersNear(u: uPlot, m: ChartModel, left: number): string[] {
-  const ms = u.posToVal(left, "x") * 1000;
-  return m.markers
-    .filter((k) => (k.to !== undefined && ms >= k.at && ms <= k.to) || Math.abs(u.valToPos(k.at / 1000, "x") - left) <= NEAR_PX)
-    .slice(0, 4)
-    .map((k) => (k.kind === "deploy" ? `Deployed ${k.label}` : k.label));
 }
 
 function nearestSeries(u: uPlot, m: ChartModel, rows: ReturnType<typeof valuesAt>, top: number): string | undefined {

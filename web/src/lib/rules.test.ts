@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { budgetMinutes, emptyObjective, emptyRule, objectiveWords, ruleFaults, ruleWords, shownValue, typedUnit, typedValue } from "./rules";
+import { budgetMinutes, budgetWords, emptyObjective, emptyRule, objectiveWords, preciseRatio, ruleFaults, ruleWords, shownValue, typedUnit, typedValue } from "./rules";
 
 test("a rule reads as a sentence", () => {
   const r = { ...emptyRule(), service: "checkout", recovery: 0.02, min_traffic: 50 };
@@ -27,4 +27,9 @@ test("objectives and their budget", () => {
   const o = { ...emptyObjective(), service: "checkout" };
   expect(objectiveWords(o)).toBe("99.9\u202f% of requests to checkout succeed, over 30 days");
   expect(Math.round(budgetMinutes(o) * 10) / 10).toBe(43.2);
+});
+
+test("shares near a target keep the digits that matter", () => {
+  expect([0.99934, 0.9, 0.5, 1, 0.999, 0.95].map(preciseRatio)).toEqual(["99.934\u202f%", "90\u202f%", "50\u202f%", "100\u202f%", "99.90\u202f%", "95.0\u202f%"]);
+  expect([0.34, -0.2].map(budgetWords)).toEqual(["34\u202f% of the error budget left", "Error budget overspent by 20\u202f%"]);
 });

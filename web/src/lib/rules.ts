@@ -1,6 +1,6 @@
 // Rules and objectives in words, their defaults, and what is wrong with one before it is sent. Pure.
 import type { Objective, Rule } from "@/api/types";
-import { format, sig3, type Unit } from "./format";
+import { format, sig3, type Unit, unitFromUCUM } from "./format";
 import { lasting } from "./incident";
 
 export const emptyRule = (): Omit<Rule, "id"> => ({
@@ -24,7 +24,7 @@ export function typedUnit(r: Pick<Rule, "signal" | "measure">): { unit: string; 
 /** The unit of a rule's values, for charts. */
 export function valueUnit(r: Pick<Rule, "signal" | "measure">, given = ""): Unit {
   if (r.signal === "logs") return "count";
-  if (r.signal === "metric") return given || "count";
+  if (r.signal === "metric") return unitFromUCUM(given);
   return r.measure === "latency" ? "ns" : r.measure === "error_ratio" ? "ratio" : "rate";
 }
 
@@ -75,3 +75,15 @@ export function objectiveWords(o: Objective | Omit<Objective, "id">): string {
 
 /** How much failure an objective allows, in minutes of a total outage. */
 export const budgetMinutes = (o: Pick<Objective, "target" | "window_days">): number => (1 - o.target) * o.window_days * 1440;
+
+/** A share near its target with as many digits as tell it from whole: 0.99934 → "99.934 %". */
+export function preciseRatio(ratio: number): string {
+  const bad = Number((Math.abs(1 - ratio) * 100).toPrecision(10)); // 1 - 0.9 is a little less than 0.1.
+  if (bad === 0) return "100\u202f%";
+  const digits = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(bad))));
+  return `${(ratio * 100).toFixed(bad >= 10 ? 0 : digits)}\u202f%`;
+}
+
+export function budgetWords(left: number): string {
+  return left >= 0 ? `${format(left, "ratio")} of the error budget left` : `Error budget overspent by ${format(-left, "ratio")}`;
+}

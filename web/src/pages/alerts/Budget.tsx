@@ -1,5 +1,6 @@
 import type { Objective, ObjectiveState } from "@/api/types";
-import { format, integer } from "@/lib/format";
+import { integer, sig3 } from "@/lib/format";
+import { budgetWords, preciseRatio } from "@/lib/rules";
 import { Num } from "@/ui/Num";
 import css from "./Budget.module.css";
 
@@ -14,12 +15,12 @@ export function Budget({ slo, state: s }: { slo: Pick<Objective, "target" | "win
         <span className={css.track} aria-hidden>
           <span className={css.fill} data-tone={tone} style={{ width: `${Math.max(0, Math.min(1, left)) * 100}%` }} />
         </span>
-        <span>
-          <Num value={left} unit="ratio" tone={tone} /> of the error budget left
+        <span data-tone={tone} className={css.left}>
+          {budgetWords(left)}
         </span>
       </div>
       <p className={css.detail}>
-        <Num value={s.ratio} unit="ratio" /> good, {format(slo.target, "ratio")} wanted · {integer(s.bad)} of {integer(s.total)} requests bad
+        {preciseRatio(s.ratio)} good, {sig3(slo.target * 100)} % wanted · {integer(s.bad)} of {integer(s.total)} requests bad
         {s.burn.map((b) => (
           <span key={b.name || b.long_s}>
             {" "}

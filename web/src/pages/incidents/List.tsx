@@ -75,7 +75,7 @@ function Row({ incident: i, now }: { incident: Incident; now: number }) {
       <span className={css.when}>
         <span className={css.figure}>{incidentLasted(i, now)}</span>
         <time className={css.faint} dateTime={i.started_at}>
-          since {now - started < 86_400_000 ? clock(started, utc).slice(0, 5) : dateTime(started, utc).slice(0, -3)}
+          {over ? "from" : "since"} {now - started < 86_400_000 ? clock(started, utc).slice(0, 5) : dateTime(started, utc).slice(0, -3)}
         </time>
       </span>
     </Link>

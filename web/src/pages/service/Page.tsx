@@ -7,8 +7,10 @@ import { serviceQuery } from "@/api/queries";
 import type { ServiceAnswer } from "@/api/types";
 import { query, term, tracesSearch } from "@/app/links";
 import { useScope } from "@/app/range";
+import { useOpenIncidents } from "@/app/useOpenIncidents";
 import { stateOf } from "@/lib/state";
 import { Button } from "@/ui/Button";
+import { IncidentStrip } from "@/ui/IncidentStrip";
 import { Page, Panel } from "@/ui/Panel";
 import { Empty, Query, SkeletonRows } from "@/ui/States";
 import { LanguageMark, ServiceDot } from "@/ui/Service";
@@ -51,6 +53,7 @@ function Service({ data }: { data: ServiceAnswer }) {
   const search = serviceRoute.useSearch();
   const navigate = useNavigate({ from: "/services/$service" });
   const tab = search.tab ?? "operations";
+  const { open } = useOpenIncidents();
   const state = stateOf(data.total, data.previous);
   const filter = query(term("service", data.service), search.operation && term("name", search.operation), search.version && term("version", search.version), search.instance && term("instance", search.instance));
   return (
@@ -76,6 +79,7 @@ function Service({ data }: { data: ServiceAnswer }) {
         </>
       }
     >
+      <IncidentStrip incidents={(open ?? []).filter((i) => i.services.includes(data.service))} />
       <Narrowed search={search} clear={(patch) => void navigate({ search: (o) => ({ ...o, ...patch }) })} />
       <Totals data={data} />
       <Charts service={data.service} filter={filter} versions={data.versions} />

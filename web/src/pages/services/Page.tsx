@@ -6,6 +6,7 @@ import { newest, useFallback, useLive } from "@/api/live";
 import { servicesQuery, statusQuery } from "@/api/queries";
 import type { ServiceRow, ServicesAnswer } from "@/api/types";
 import { useScope, useSpan } from "@/app/range";
+import { useOpenIncidents } from "@/app/useOpenIncidents";
 import { csv, download } from "@/lib/csv";
 import { steadyRates } from "@/lib/columns";
 import { plural } from "@/lib/format";
@@ -38,7 +39,8 @@ function Services() {
   const query = useQuery({ ...servicesQuery(scope), refetchInterval: useFallback(scope.live, live) });
   const answer = newest(live.data, query.data);
   const all = answer?.services;
-  const rows = useMemo(() => filterRows(all ?? [], search.q).map((r) => ({ ...r, shownRate: steadyRates(answer!.range, r.sparkline.rate) })), [all, search.q]);
+  const { open } = useOpenIncidents();
+  const rows = useMemo(() => filterRows(all ?? [], search.q).map((r) => ({ ...r, shownRate: steadyRates(answer!.range, r.sparkline.rate), incident: open?.find((i) => i.services.includes(r.service)) })), [all, open, search.q]);
   return (
     <Page
       title="Services"

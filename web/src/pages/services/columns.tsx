@@ -1,9 +1,10 @@
 import { Link } from "@tanstack/react-router";
-import type { ServiceRow } from "@/api/types";
+import type { Incident, ServiceRow } from "@/api/types";
 import { Sparkline } from "@/charts/Sparkline";
 import { severity, stateOf } from "@/lib/state";
 import { Num } from "@/ui/Num";
 import { LanguageMark, ServiceDot } from "@/ui/Service";
+import { SeverityMark } from "@/ui/Severity";
 import { redColumns } from "@/ui/redColumns";
 import type { Column } from "@/ui/Table";
 import css from "./columns.module.css";
@@ -11,13 +12,15 @@ import css from "./columns.module.css";
 /** A service with its sparkline ready to draw. */
 export interface Row extends ServiceRow {
   shownRate: (number | null)[];
+  /** An open incident it takes part in. */
+  incident?: Incident;
 }
 
 const rowState = (r: ServiceRow) => stateOf(r, r.previous);
 
 // The unusual come first; among equals those of a busier order of magnitude. No
 // finer, or rows of like services would change places at every tick.
-const byState = (r: ServiceRow) => severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
+const byState = (r: Row) => (r.incident ? 300 : 0) + severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
 
 const [rate, ...rest] = redColumns<Row>();
 
@@ -64,8 +67,17 @@ export const columns: Column<Row>[] = [
   },
 ];
 
-function StateWords({ row }: { row: ServiceRow }) {
+function StateWords({ row }: { row: Row }) {
   const s = rowState(row);
+  const incident = row.incident;
+  if (incident) {
+    return (
+      <Link to="/incidents/$incident" params={{ incident: incident.id }} className={css.incident} title={incident.title}>
+        <SeverityMark severity={incident.severity} size={14} />
+        <span className={css.text}>{s.words || incident.title}</span>
+      </Link>
+    );
+  }
   return s.words ? (
     <span className={css.state} data-tone={s.tone} title={s.words}>
       {s.words}
