@@ -20,9 +20,10 @@ import (
 // Options say what an Explainer stands on. Zero fields take the defaults in brackets.
 type Options struct {
 	DB     *query.DB
-	Traces int           // traces looked at on each side, before and during (600)
-	Budget time.Duration // of one explanation; what is known by then is the answer (10 s)
-	Logger *slog.Logger  // (slog.Default())
+	Traces int              // traces looked at on each side, before and during (600)
+	Budget time.Duration    // of one explanation; what is known by then is the answer (10 s)
+	Logger *slog.Logger     // (slog.Default())
+	Now    func() time.Time // (time.Now)
 }
 
 // Explainer finds causes. It may be used by several goroutines at once.
@@ -44,6 +45,9 @@ func New(o Options) *Explainer {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Explainer{o: o, graphs: map[int64]*Graph{}}
 }
 
@@ -53,7 +57,8 @@ const (
 	mostGraphs = 16
 )
 
-// Graph is who called whom in the day before a moment, remembered for ten minutes of that moment.
+// Graph is who called whom in the day before a moment, remembered for ten minutes of that moment. Where no edges are
+// known of that day, as in a history that has just arrived, the day after it serves, or the newest there is.
 func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
 	k := at.Truncate(graphAge).Unix()
 	e.mu.Lock()
@@ -62,9 +67,15 @@ func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
 	if g != nil {
 		return g, nil
 	}
-	edges, err := e.o.DB.CallGraphAt(ctx, at, "")
-	if err != nil {
-		return nil, fmt.Errorf("read who calls whom: %w", err)
+	var edges []query.CallEdge
+	for _, day := range []time.Time{at, at.Add(24 * time.Hour), e.o.Now()} {
+		var err error
+		if edges, err = e.o.DB.CallGraphAt(ctx, day, ""); err != nil {
+			return nil, fmt.Errorf("read who calls whom: %w", err)
+		}
+		if len(edges) > 0 {
+			break
+		}
 	}
 	g = NewGraph(edges)
 	if len(edges) == 0 {

@@ -162,6 +162,18 @@ func TestExplainSeesNoFuture(t *testing.T) {
 	}
 }
 
+// TestGraphOfOldHistory: who calls whom is taken from the nearest time that is known.
+func TestGraphOfOldHistory(t *testing.T) {
+	db, _ := seed(t)
+	e := New(Options{DB: db, Now: func() time.Time { return midday.Add(20 * time.Minute) }})
+	for _, at := range []time.Time{midday.Add(-20 * time.Hour), midday.Add(-5 * 24 * time.Hour)} {
+		g, err := e.Graph(t.Context(), at)
+		if err != nil || g.distance("gateway", "payment") != 1 {
+			t.Errorf("at %s, before all edges: distance %d, %v", at, g.distance("gateway", "payment"), err)
+		}
+	}
+}
+
 // TestExplainWithoutTraces: alarms about what no trace shows are explained by themselves.
 func TestExplainWithoutTraces(t *testing.T) {
 	db, _ := seed(t)
