@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"github.com/tidemarkhq/tidemark/store/storetest"
 )
 
@@ -75,6 +77,61 @@ func (f *faults) crash(t *testing.T, in *Ingest) {
 	}
 }
 
+// databases lends migrated databases to tests that run side by side: to make one takes longer than most of these tests.
+type databases struct {
+	t    *testing.T // whose end drops them
+	mu   sync.Mutex
+	free []database // guarded by mu
+}
+
+type database struct {
+	conn driver.Conn
+	dsn  string
+}
+
+func newDatabases(t *testing.T) *databases { return &databases{t: t} }
+
+// take lends a database until the test ends.
+func (d *databases) take(t *testing.T) (driver.Conn, string) {
+	t.Helper()
+	d.mu.Lock()
+	if len(d.free) == 0 {
+		conn, dsn := storetest.DB(d.t)
+		d.free = append(d.free, database{conn, dsn})
+	}
+	last := len(d.free) - 1
+	db := d.free[last]
+	d.free = d.free[:last]
+	d.mu.Unlock()
+	t.Cleanup(func() {
+		if empty(t, db.conn) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.free = append(d.free, db)
+		}
+	})
+	return db.conn, db.dsn
+}
+
+// empty removes the rows of all tables but those of migrations.
+func empty(t *testing.T, conn driver.Conn) bool {
+	ctx := context.Background()
+	rows, err := conn.Query(ctx, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND total_rows > 0 AND name NOT LIKE '%migration%'")
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := errors.Join(rows.Scan(&name), conn.Exec(ctx, "TRUNCATE TABLE "+name)); err != nil {
+			t.Error(err)
+			return false
+		}
+	}
+	return rows.Err() == nil
+}
+
 // When a process dies in the matrix: not at all, with everything acknowledged, or before anything was committed.
 const (
 	noCrash = iota
@@ -86,6 +143,7 @@ const (
 // of the process, and repeats what was not acknowledged as clients do: everything is acknowledged in the end, and
 // stored exactly once. What is inserted again goes under its token, from memory or replayed from the spool.
 func TestFaultMatrix(t *testing.T) {
+	dbs := newDatabases(t)
 	spoolSteps := []string{"create", "append", "fsync", "fsync directory", "delete"}
 	inserts := []string{"insert resources", "insert spans", "insert trace_index", "insert red_10s", "insert attribute_values"}
 	for _, step := range append(spoolSteps, inserts...) {
@@ -97,7 +155,7 @@ func TestFaultMatrix(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s/happened=%v/once=%v/crash=%s", step, happened, times == 1, when), func(t *testing.T) {
 						t.Parallel()
-						faultCase(t, &faults{step: step, happened: happened}, times, crash)
+						faultCase(t, dbs, &faults{step: step, happened: happened}, times, crash)
 					})
 				}
 			}
@@ -105,8 +163,8 @@ func TestFaultMatrix(t *testing.T) {
 	}
 }
 
-func faultCase(t *testing.T, f *faults, times int64, crash int) {
-	conn, dsn := storetest.DB(t)
+func faultCase(t *testing.T, dbs *databases, f *faults, times int64, crash int) {
+	conn, dsn := dbs.take(t)
 	o := testOptions(t, dsn)
 	o.SpoolAfter = 50 * time.Millisecond
 	if f.step == "delete" {
@@ -166,12 +224,13 @@ func (c *faultClient) send(body []byte) {
 // Two failures at once, with the process alive: the disk takes no records while ClickHouse is away, or while it stores
 // and says that it did not. Whoever was refused sends again, and nothing is there twice.
 func TestDiskAndStoreFailTogether(t *testing.T) {
+	dbs := newDatabases(t)
 	for _, step := range []string{"create", "append", "fsync"} {
 		for _, happened := range []bool{false, true} {
 			for _, insert := range []string{"", "spans", "red_10s"} { // "": ClickHouse is away altogether
 				t.Run(fmt.Sprintf("%s/happened=%v/%s", step, happened, insert), func(t *testing.T) {
 					t.Parallel()
-					conn, dsn := storetest.DB(t)
+					conn, dsn := dbs.take(t)
 					o := testOptions(t, dsn)
 					o.SpoolAfter = 50 * time.Millisecond
 					var broken atomic.Bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,7 +26,13 @@ import (
 	"github.com/tidemarkhq/tidemark/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // tests of failures mostly wait
+		panic(err)
+	}
+	storetest.Main(m)
+}
 
 func testOptions(t testing.TB, dsn string) Options {
 	o := DefaultOptions()
@@ -177,32 +184,6 @@ func TestSpanColumnsReadBack(t *testing.T) {
 	}
 }
 
-// Every insert of a batch fails once, or happens and is reported as failed: in the end each span is there once.
-func TestInsertFaults(t *testing.T) {
-	boom := errors.New("connection lost")
-	for _, table := range []string{"spans", "trace_index", "red_10s", "resources", "attribute_values"} {
-		for _, happened := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/happened=%v", table, happened), func(t *testing.T) {
-				conn, dsn := storetest.DB(t)
-				in := start(t, testOptions(t, dsn))
-				var left atomic.Int64
-				left.Store(2)
-				in.pool.fault = func(at, _ string) (before, after error) {
-					if at != table || left.Add(-1) < 0 {
-						return nil, nil
-					}
-					if happened {
-						return nil, boom
-					}
-					return boom, nil
-				}
-				submit(t, in, Traces, spansOf(0, 50))
-				exactlyOnce(t, conn, 50)
-			})
-		}
-	}
-}
-
 // proxy stands between ingest and ClickHouse and can be cut.
 type proxy struct {
 	l    net.Listener
@@ -265,7 +246,9 @@ func (p *proxy) cut() {
 func TestClickHouseAway(t *testing.T) {
 	conn, dsn := storetest.DB(t)
 	p, via := newProxy(t, dsn)
-	in := start(t, testOptions(t, via))
+	o := testOptions(t, via)
+	o.keep = 10 * time.Millisecond
+	in := start(t, o)
 	submit(t, in, Traces, spansOf(0, 10))
 	p.cut()
 	for i := range uint64(30) {

@@ -68,6 +68,8 @@ type Options struct {
 
 	// keep is how long the file of a stored batch stays: keepStored, less in tests.
 	keep time.Duration
+	// patience is the longest time between two attempts to replay one batch: 5 s, less in tests.
+	patience time.Duration
 	// spoolFault and insertFault, set by tests only, fail a write step before it happens, or report failure although
 	// it happened.
 	spoolFault  func(step string) (before, after error)
@@ -82,7 +84,7 @@ func DefaultOptions() Options {
 		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
 		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,
 		InFlightBytes: 256 << 20, DuplicateWindow: 10 * time.Minute, DuplicateRequests: 1_000_000,
-		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(), keep: keepStored,
+		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(), keep: keepStored, patience: 5 * time.Second,
 	}
 }
 

@@ -136,7 +136,7 @@ func TestCrashWhileSalvaging(t *testing.T) {
 func TestBatchThatIsNeverTaken(t *testing.T) {
 	conn, dsn := storetest.DB(t)
 	o := testOptions(t, dsn)
-	o.SpoolAfter = 20 * time.Millisecond
+	o.SpoolAfter, o.patience = 20*time.Millisecond, 100*time.Millisecond
 	o.insertFault = func(table, token string) (before, after error) {
 		if table == "spans" && strings.Count(token, "-") == 1 { // the whole block; parts have a second dash
 			return &ch.Exception{Code: 9999, Message: "never heard of"}, nil

@@ -151,7 +151,7 @@ func (r *replayer) file(w *writer, name string) bool {
 		w.salvage = s // begun by a process that died over it
 	}
 	var p patience
-	for wait := 100 * time.Millisecond; b.rows > 0; wait = min(2*wait, 5*time.Second) {
+	for wait := 100 * time.Millisecond; b.rows > 0; wait = min(2*wait, r.in.opts.patience) {
 		err := w.write(b, func(blk *block, token string) error { return r.in.pool.insert(r.in.ctx, blk, token) })
 		if err == nil {
 			break
