@@ -226,8 +226,8 @@ export interface Delivery {
 }
 export interface DeliveriesAnswer { deliveries: Delivery[] }
 
-// POST /channels/{id}/test, and POST /channels/test with a channel's JSON for one that is not saved yet
-export interface TestAnswer { ok: boolean; status: number /* HTTP, 0 without an answer */; answer: string; took_ms: number }
+// POST /channels/{id}/test
+export interface TestAnswer { ok: boolean; code: number /* HTTP or SMTP status, 0 without an answer */; text: string /* what the receiver said */ }
 // GET/PUT /routing: the routes are tried in their order
 export interface Routing { routes: Route[]; inhibit: Inhibition[]; zone: string /* of the times in messages; '': UTC */ }
 export interface Match { services: string[] /* names or patterns such as pay*; empty: all */; severities: Severity[]; envs: string[] }

@@ -22,6 +22,15 @@ export const SHORTCUTS: readonly { group: string; list: readonly Shortcut[] }[] 
     ],
   },
   {
+    group: "Incidents",
+    list: [
+      { keys: "j  k", does: "Next, previous incident; Enter opens it" },
+      { keys: "a", does: "Acknowledge the incident" },
+      { keys: "r", does: "Resolve it" },
+      { keys: "m", does: "Mute its series" },
+    ],
+  },
+  {
     group: "Charts",
     list: [
       { keys: "drag", does: "Zoom to a range" },

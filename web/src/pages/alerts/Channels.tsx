@@ -5,6 +5,7 @@ import { Plus, Send } from "lucide-react";
 import { del, post, put } from "@/api/client";
 import { plain } from "@/api/queries";
 import type { Channel, ChannelKind, ChannelsAnswer, TestAnswer } from "@/api/types";
+import { format } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Field, Fields, FormActions, Input, Select, Switch, TextArea } from "@/ui/Form";
 import { Panel } from "@/ui/Panel";
@@ -56,14 +57,16 @@ export function Channels() {
 
 function Row({ channel: c, kind, edit }: { channel: Channel; kind: ChannelKind | undefined; edit: () => void }) {
   const save = useSave("/channels", "/deliveries");
-  const [result, setResult] = useState<TestAnswer | "sending" | null>(null);
+  const [result, setResult] = useState<Tested | "sending" | null>(null);
   const path = `/channels/${encodeURIComponent(c.id)}`;
   const test = async () => {
     setResult("sending");
+    const began = performance.now();
     try {
-      setResult(await post<TestAnswer>(`${path}/test`));
+      const answer = await post<TestAnswer>(`${path}/test`);
+      setResult({ ...answer, tookMs: performance.now() - began });
     } catch (e) {
-      setResult({ ok: false, status: 0, answer: faultOf(e).text, took_ms: 0 });
+      setResult({ ok: false, code: 0, text: faultOf(e).text });
     }
   };
   return (
@@ -89,14 +92,18 @@ function Row({ channel: c, kind, edit }: { channel: Channel; kind: ChannelKind |
   );
 }
 
+interface Tested extends TestAnswer {
+  tookMs?: number;
+}
+
 /** What the receiver said to a test. */
-export function Result({ result: r }: { result: TestAnswer }) {
+function Result({ result: r }: { result: Tested }) {
   return (
     <p className={css.result} data-ok={r.ok} role="status">
       <b>{r.ok ? "Delivered" : "Not delivered"}</b>
-      {r.status > 0 && <span>{r.status}</span>}
-      {r.answer && <code>{r.answer}</code>}
-      {r.took_ms > 0 && <span className={css.faint}>after {r.took_ms} ms</span>}
+      {r.code > 0 && <span className="mono">{r.code}</span>}
+      {r.text && <code>{r.text}</code>}
+      {r.tookMs !== undefined && <span className={css.faint}>after {format(r.tookMs, "ms")}</span>}
     </p>
   );
 }
