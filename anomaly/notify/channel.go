@@ -18,6 +18,7 @@ type Channel struct {
 	Fields    map[string]string `json:"fields"` // by the kind's fields; secrets are shown shortened and never in full
 	CreatedAt time.Time         `json:"created_at"`
 	UpdatedAt time.Time         `json:"updated_at"`
+	Problem   string            `json:"problem,omitempty"` // why it cannot be used: its secrets cannot be read
 }
 
 // Kind describes a type of channel and what a person has to enter for one.
@@ -229,15 +230,41 @@ func (c *Channel) secrets() []string {
 	return slices.DeleteFunc(out, func(s string) bool { return len(s) < 4 })
 }
 
-// merge takes over the stored secrets where the new version of a channel leaves them empty or as they were shown.
-func (c *Channel) merge(old Channel) {
+// merge takes over the stored secrets where the new version of a channel leaves them empty or as they were shown. They
+// do not follow to another host: whoever may change a channel but not read its secrets could have them sent there.
+func (c *Channel) merge(old Channel) error {
 	shown := old.redacted()
-	if c.Fields == nil {
-		c.Fields = map[string]string{}
+	fields := map[string]string{}
+	maps.Copy(fields, c.Fields)
+	c.Fields = fields
+	if v := fields["url"]; v == "" || v == shown.Fields["url"] {
+		fields["url"] = old.Fields["url"]
 	}
+	if fields["url"] == "" {
+		delete(fields, "url")
+	}
+	moved := c.host() != old.host()
 	for _, f := range kinds[old.Type].Fields {
-		if v := c.Fields[f.Name]; f.Secret && (v == "" || v == shown.Fields[f.Name]) && old.Fields[f.Name] != "" {
-			c.Fields[f.Name] = old.Fields[f.Name]
+		v := fields[f.Name]
+		if !f.Secret || f.Name == "url" || old.Fields[f.Name] == "" || v != "" && v != shown.Fields[f.Name] {
+			continue
 		}
+		if moved {
+			return &InputError{"fields." + f.Name, "must be entered again, for the channel goes to another host"}
+		}
+		fields[f.Name] = old.Fields[f.Name]
 	}
+	return nil
+}
+
+// host is where the channel's secrets go.
+func (c *Channel) host() string {
+	if c.Type == "email" {
+		return c.get("host")
+	}
+	u, err := url.Parse(c.get("url"))
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

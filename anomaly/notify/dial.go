@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -153,11 +155,12 @@ const maxRedirects = 3
 // client is an HTTP client that connects to allowed addresses only. It follows redirects that keep method, body and
 // host name (a receiver that moved to https); any other one is the receiver's answer, for a person to act upon. The
 // environment's proxy is not used: behind one, the address would be the proxy's to check.
-func (n Networks) client(timeout time.Duration) *http.Client {
+func (n Networks) client(timeout time.Duration, roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext: n.dialer().DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			DialContext:     n.dialer().DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
 			MaxIdleConns: 32, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {

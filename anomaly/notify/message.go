@@ -118,6 +118,21 @@ const (
 
 // symptoms picks what to tell: what was worth a message first, then the most surprising.
 func symptoms(alarms []anomaly.Alarm) []Symptom {
+	out := []Symptom{}
+	seen := map[string]bool{}
+	for _, a := range byWeight(alarms) {
+		s := Symptom{Subject: subjectName(a.Subject), Kind: a.Symptom, Unit: a.Unit, Observed: finite(a.Observed), Expected: finite(a.Expected), Lower: finite(a.Lower), Upper: finite(a.Upper)}
+		s.Text = symptomText(a, s.Subject)
+		if key := s.Subject + string(s.Kind); !seen[key] && len(out) < maxSymptoms {
+			seen[key] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// byWeight sorts alarms: those worth a message by themselves first, then by surprise.
+func byWeight(alarms []anomaly.Alarm) []anomaly.Alarm {
 	sorted := slices.Clone(alarms)
 	slices.SortStableFunc(sorted, func(a, b anomaly.Alarm) int {
 		if a.Paging != b.Paging {
@@ -128,17 +143,7 @@ func symptoms(alarms []anomaly.Alarm) []Symptom {
 		}
 		return cmp.Compare(b.Score, a.Score)
 	})
-	out := []Symptom{}
-	seen := map[string]bool{}
-	for _, a := range sorted {
-		s := Symptom{Subject: subjectName(a.Subject), Kind: a.Symptom, Unit: a.Unit, Observed: finite(a.Observed), Expected: finite(a.Expected), Lower: finite(a.Lower), Upper: finite(a.Upper)}
-		s.Text = symptomText(a, s.Subject)
-		if key := s.Subject + string(s.Kind); !seen[key] && len(out) < maxSymptoms {
-			seen[key] = true
-			out = append(out, s)
-		}
-	}
-	return out
+	return sorted
 }
 
 func finite(v float64) float64 {
@@ -160,11 +165,14 @@ func subjectName(s anomaly.Subject) string {
 }
 
 func symptomText(a anomaly.Alarm, name string) string {
-	what := map[anomaly.Symptom]string{anomaly.SymptomLatency: "latency", anomaly.SymptomErrors: "errors", anomaly.SymptomTraffic: "traffic", anomaly.SymptomSaturation: "saturation"}[a.Symptom]
+	return fmt.Sprintf("%s: %s %s, expected %s", name, symptomName(a), amount(a.Observed, a.Unit), expectation(a))
+}
+
+func symptomName(a anomaly.Alarm) string {
 	if a.Subject.Metric != "" {
-		what = a.Subject.Metric
+		return a.Subject.Metric
 	}
-	return fmt.Sprintf("%s: %s %s, expected %s", name, what, amount(a.Observed, a.Unit), expectation(a))
+	return string(a.Symptom)
 }
 
 // expectation is the expected value, or band where it says more.

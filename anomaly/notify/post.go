@@ -51,6 +51,14 @@ type Answer struct {
 	ref   string        // how the receiver calls the message
 }
 
+// describe is the answer in one line, for the log of deliveries.
+func (a Answer) describe() string {
+	if a.Code == 0 {
+		return a.Text
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", a.Code, a.Text))
+}
+
 // Bounds of an answer: what is read of it in bytes, and what is kept of it in characters.
 const (
 	answerRead = 64 << 10
