@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/anomaly"
@@ -39,6 +40,9 @@ func (e *Explainer) investigate(ctx context.Context, inc *anomaly.Incident, g *G
 	c := &investigation{inc: inc, graph: g, subjects: subjects(inc.Alarms)}
 	c.during = duringWindow(inc, at)
 	if len(c.subjects) == 0 {
+		c.subjects = upstream(inc.Alarms, g)
+	}
+	if len(c.subjects) == 0 {
 		return c, nil
 	}
 	if err := e.measure(ctx, c); err != nil {
@@ -66,6 +70,24 @@ func subjects(alarms []anomaly.Alarm) []query.TraceSubject {
 		}
 		seen[s] = true
 		out = append(out, s)
+	}
+	return out
+}
+
+// upstream are the services whose traffic is not usual, and those that call them: where only traffic is off, what keeps
+// requests from coming may be on their way.
+func upstream(alarms []anomaly.Alarm, g *Graph) []query.TraceSubject {
+	names := services(alarms)
+	for i := 0; g != nil && i < len(names) && len(names) < most; i++ {
+		for _, caller := range g.in[names[i]] {
+			names = appendNew(names, caller)
+		}
+	}
+	var out []query.TraceSubject
+	for _, n := range names[:min(len(names), most)] {
+		if !strings.HasPrefix(n, nodeID("messaging", "")) { // a queue has no spans of its own
+			out = append(out, query.TraceSubject{Service: n})
+		}
 	}
 	return out
 }
