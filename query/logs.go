@@ -96,7 +96,7 @@ func (db *DB) newestLogs(ctx context.Context, w Window, cur cursor, cond string,
 	if cur.TS != 0 {
 		to = time.Unix(0, cur.TS+1)
 	}
-	reached, err := lookBack(w.From, to, listBudget, func(from, to time.Time) (bool, error) {
+	reached, err := lookBack(w.From, to, nil, listBudget, func(from, to time.Time) (bool, error) {
 		more, err := db.records(ctx, from, to, cond, a, "ts DESC, h DESC", limit+1-len(ans.Logs))
 		ans.Logs = append(ans.Logs, more...)
 		return len(ans.Logs) > limit, err

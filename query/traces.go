@@ -79,15 +79,24 @@ func parseCursor(s string) (c cursor, err error) {
 // listBudget is how long a list looks for more before it answers with what it has.
 const listBudget = 3 * time.Second
 
-// firstSlice is how much time a list looks at first; each further slice is four times as long.
+// firstSlice is how much time a list looks at first where nothing is known of how much lies when; each further slice is
+// sliceGrowth times as long.
 const firstSlice = 10 * time.Second
 
-// lookBack calls look for ever older and longer slices of [from, to) until it says enough, the beginning is reached or
+// lookBack calls look for ever older and larger slices of [from, to) until it says enough, the beginning is reached or
 // the budget is used up. It answers how far back it came.
-func lookBack(from, to time.Time, budget time.Duration, look func(from, to time.Time) (enough bool, err error)) (reached time.Time, err error) {
+func lookBack(from, to time.Time, d density, budget time.Duration, look func(from, to time.Time) (enough bool, err error)) (reached time.Time, err error) {
 	began := time.Now()
-	for length := firstSlice; ; length *= 4 {
-		start := to.Add(-length)
+	rows := float64(sliceRows)
+	for length := firstSlice; ; length *= sliceGrowth {
+		start, known := d.back(to, rows)
+		rows *= sliceGrowth
+		if !known || to.Sub(start) < 0 {
+			start = to.Add(-length)
+			if n := len(d); n > 0 && start.After(d[n-1].from) && !d[n-1].from.Before(from) {
+				start = d[n-1].from
+			}
+		}
 		if start.Before(from) {
 			start = from
 		}
@@ -147,7 +156,11 @@ func (db *DB) newest(ctx context.Context, w Window, cond string, a args, cur cur
 		}
 	}
 	seen := map[string]bool{}
-	reached, err := lookBack(w.From, to, listBudget, func(from, to time.Time) (bool, error) {
+	dense, err := db.density(ctx, w.From, to)
+	if err != nil {
+		return err
+	}
+	reached, err := lookBack(w.From, to, dense, listBudget, func(from, to time.Time) (bool, error) {
 		hits, err := db.hits(ctx, from, to, cond, a, "ts DESC, trace_id", limit+1, 0)
 		for _, h := range hits {
 			if !seen[h.TraceID] && len(ans.Spans) <= limit {
@@ -191,17 +204,34 @@ func bounds(from, to time.Time, a args) string {
 	return `ts >= fromUnixTimestamp64Nano({from:Int64}) AND ts < fromUnixTimestamp64Nano({to:Int64})`
 }
 
-// hits finds the first matching span of each trace in an order.
+// hits finds the first matching span of each trace in an order: which ones first, from the few columns that it takes to
+// tell, then what there is to say about them.
 func (db *DB) hits(ctx context.Context, from, to time.Time, cond string, a args, order string, limit, offset int) ([]SpanHit, error) {
 	a = copyArgs(a)
-	within := bounds(from, to, a)
-	a["telling"] = telling
+	var times, ids, services []string
+	var buckets []uint64
+	err := db.each(ctx, fmt.Sprintf(`SELECT toUnixTimestamp64Nano(ts), hex(span_id), service FROM spans PREWHERE %s WHERE %s
+ORDER BY %s LIMIT 1 BY trace_id LIMIT %d OFFSET %d`, bounds(from, to, a), cond, order, limit, offset), a, func(rows driver.Rows) error {
+		var ts int64
+		var id, service string
+		if err := rows.Scan(&ts, &id, &service); err != nil {
+			return err
+		}
+		times, ids, services = append(times, strconv.FormatInt(ts, 10)), append(ids, id), append(services, service)
+		buckets = append(buckets, uint64(ts/1e9/bucket*bucket))
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	a["times"], a["ids"], a["services"], a["buckets"], a["telling"] = times, ids, services, buckets, telling
 	var hits []SpanHit
-	err := db.each(ctx, fmt.Sprintf(`
+	err = db.each(ctx, fmt.Sprintf(`
 SELECT toUnixTimestamp64Nano(ts), hex(trace_id), hex(span_id), duration_ns, service, name, toString(kind), toString(status), status_message,
        mapFilter((k, v) -> has({telling:Array(String)}, k), mapFromArrays(attr.key, attr.value))
-FROM spans PREWHERE %s WHERE %s
-ORDER BY %s LIMIT 1 BY trace_id LIMIT %d OFFSET %d`, within, cond, order, limit, offset), a, func(rows driver.Rows) error {
+FROM spans PREWHERE toStartOfFifteenMinutes(toDateTime(ts)) IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt64)}))) AND service IN {services:Array(String)}
+  AND ts IN (SELECT fromUnixTimestamp64Nano(toInt64(arrayJoin({times:Array(String)})))) WHERE span_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 8)) AND %s
+ORDER BY %s LIMIT 1 BY trace_id LIMIT %d`, cond, order, limit), a, func(rows driver.Rows) error {
 		var h SpanHit
 		if err := rows.Scan(&h.ts, &h.TraceID, &h.SpanID, &h.DurationNS, &h.Service, &h.Name, &h.Kind, &h.Status, &h.StatusMessage, &h.Attributes); err != nil {
 			return err
@@ -255,6 +285,7 @@ func (db *DB) countMatches(ctx context.Context, w Window, cond string, a args, s
 	a = copyArgs(a)
 	var ids []string
 	var buckets []uint64
+	oldest, newest := w.To, w.From
 	for _, h := range ans.Spans {
 		ids = append(ids, h.TraceID)
 		start, end := h.ts, h.ts
@@ -264,6 +295,18 @@ func (db *DB) countMatches(ctx context.Context, w Window, cond string, a args, s
 		for b := start / 1e9 / bucket; b <= end/1e9/bucket; b++ {
 			buckets = append(buckets, uint64(b*bucket))
 		}
+		if t := time.Unix(0, start); t.Before(oldest) {
+			oldest = t
+		}
+		if t := time.Unix(0, end+1); t.After(newest) {
+			newest = t
+		}
+	}
+	if oldest.Before(w.From) {
+		oldest = w.From
+	}
+	if newest.After(w.To) {
+		newest = w.To
 	}
 	a["ids"], a["buckets"] = ids, buckets
 	type match struct {
@@ -275,7 +318,7 @@ func (db *DB) countMatches(ctx context.Context, w Window, cond string, a args, s
 SELECT hex(trace_id), uniqExact(span_id), toUnixTimestamp64Nano(max(ts)) FROM spans
 PREWHERE toStartOfFifteenMinutes(toDateTime(ts)) IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt64)}))) AND %s
      AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
-WHERE %s GROUP BY trace_id`, bounds(w.From, w.To, a), cond), a, func(rows driver.Rows) error {
+WHERE %s GROUP BY trace_id`, bounds(oldest, newest, a), cond), a, func(rows driver.Rows) error {
 		var id string
 		var m match
 		err := rows.Scan(&id, &m.spans, &m.newest)
