@@ -1,28 +1,24 @@
 // Command crash proves that what was acknowledged is stored, once: clients send spans with unique ids and remember
 // what was acknowledged, while the product, its ClickHouse, or both are killed at random. At the end every
-// acknowledged span must be stored, and none twice.
+// acknowledged span must be stored, none twice, and the rollups must count what is stored.
 //
 //	go run ./bench/crash -duration 60s -bin bin/tidemark
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -31,85 +27,104 @@ import (
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/tidemarkhq/tidemark/bench/run"
 )
 
-// product is the process under test.
-type product struct {
-	bin, dir string
-	args     []string
-	mu       sync.Mutex
-	cmd      *exec.Cmd // guarded by mu, like enginePID
-	engine   int
+type options struct {
+	bin      string
+	duration time.Duration
+	every    time.Duration
+	senders  int
+	spans    int
+	seed     uint64
 }
 
-// start runs the product and waits for its line "ready … pid=N engine_pid=N".
-func (p *product) start() error {
-	args := append([]string{"--data-dir", p.dir}, p.args...)
-	cmd := exec.Command(p.bin, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	logFile, err := os.OpenFile(filepath.Join(filepath.Dir(p.dir), "product.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer logFile.Close()
-	cmd.Stderr = logFile
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ready := make(chan string, 1)
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "ready ") {
-				ready <- lines.Text()
-			}
-		}
-		close(ready)
-	}()
-	select {
-	case line, ok := <-ready:
-		if !ok {
-			return fmt.Errorf("%s ended before it was ready; see product.log", p.bin)
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.cmd = cmd
-		_, after, _ := strings.Cut(line, "engine_pid=")
-		p.engine, _ = strconv.Atoi(strings.Fields(after + " 0")[0])
-		return nil
-	case <-time.After(60 * time.Second):
-		cmd.Process.Kill()
-		return fmt.Errorf("%s is not ready after 60 s", p.bin)
+func main() {
+	var o options
+	flag.StringVar(&o.bin, "bin", "bin/tidemark", "the product")
+	flag.DurationVar(&o.duration, "duration", 5*time.Minute, "how long to send and kill")
+	flag.DurationVar(&o.every, "every", 5*time.Second, "time between kills, on average")
+	flag.IntVar(&o.senders, "senders", 8, "clients")
+	flag.IntVar(&o.spans, "spans", 50, "spans a request")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the kills")
+	flag.Parse()
+	if err := crash(o); err != nil {
+		log.Fatal(err)
 	}
 }
 
-// kill ends the product, its engine, or both, without warning, and brings the product back.
-func (p *product) kill(what int) (string, error) {
-	p.mu.Lock()
-	cmd, engine := p.cmd, p.engine
-	p.mu.Unlock()
-	switch {
-	case what == 0 && engine > 0:
-		syscall.Kill(engine, syscall.SIGKILL) // the product restarts it; its pid is then unknown to us
-		p.mu.Lock()
-		p.engine = 0
-		p.mu.Unlock()
-		return "engine", nil
-	case what == 1:
-		cmd.Process.Kill()
-		cmd.Wait()
-		return "product", p.start()
+func crash(o options) error {
+	root, err := os.MkdirTemp("", "tidemark-crash-")
+	if err != nil {
+		return err
 	}
-	if engine > 0 {
-		syscall.Kill(engine, syscall.SIGKILL)
+	var addrs [3]string // the clients must find it again
+	for i := range addrs {
+		if addrs[i], err = run.FreeAddr(); err != nil {
+			return err
+		}
 	}
-	cmd.Process.Kill()
-	cmd.Wait()
-	return "both", p.start()
+	p := &run.Product{Bin: o.bin, Dir: filepath.Join(root, "data"), Args: []string{"--self-telemetry=false",
+		"--http-addr", addrs[0], "--otlp-grpc-addr", addrs[1], "--otlp-http-addr", addrs[2]}}
+	if err := p.Start(); err != nil {
+		return err
+	}
+	defer p.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), o.duration)
+	defer cancel()
+	var l ledger
+	var clients sync.WaitGroup
+	for range o.senders {
+		clients.Go(func() { l.sender(ctx, addrs[1], o.spans) })
+	}
+	kills, err := kill(ctx, p, o)
+	cancel()
+	clients.Wait()
+	if err != nil {
+		return err
+	}
+	v, err := l.verify(p, o.spans)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("seed %d: killed %v; %d spans acknowledged, %d of unknown fate; missing %d, duplicates %d, rollups off by %d\n",
+		o.seed, kills, len(l.acked)*o.spans, len(l.unsure)*o.spans, v.missing, v.twice, v.rollups)
+	if v != (verdict{}) {
+		return errors.New("the data are kept in " + root)
+	}
+	return os.RemoveAll(root)
+}
+
+// kill ends the product, its engine, or both, at random times without warning, and brings the product back.
+func kill(ctx context.Context, p *run.Product, o options) (map[string]int, error) {
+	r := rand.New(rand.NewPCG(o.seed, 1))
+	kills := map[string]int{}
+	for {
+		select {
+		case <-time.After(time.Duration((0.5 + r.Float64()) * float64(o.every))):
+		case <-ctx.Done():
+			return kills, nil
+		}
+		what := []string{"engine", "product", "both"}[r.IntN(3)]
+		kills[what]++
+		if what != "product" {
+			p.KillEngine()
+		}
+		if what == "engine" {
+			continue // the product starts it again
+		}
+		p.Kill()
+		if err := p.Start(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ledger is what clients remember: the trace ids of their requests.
+type ledger struct {
+	mu            sync.Mutex
+	acked, unsure [][16]byte // guarded by mu
 }
 
 // request makes spans that all carry one random trace id; span i has id i+1.
@@ -127,8 +142,8 @@ func request(id [16]byte, n int) *coltrace.ExportTraceServiceRequest {
 	}}}
 }
 
-// sender sends requests until ctx ends, each again and again until it is acknowledged, and returns the acknowledged.
-func sender(ctx context.Context, addr string, n int) (acked, unsure [][16]byte) {
+// sender sends requests until ctx ends, each again and again until it is acknowledged.
+func (l *ledger) sender(ctx context.Context, addr string, n int) {
 	cc, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		log.Fatal(err)
@@ -149,124 +164,64 @@ func sender(ctx context.Context, addr string, n int) (acked, unsure [][16]byte) 
 				time.Sleep(50 * time.Millisecond)
 			}
 		}
+		l.mu.Lock()
 		if ok {
-			acked = append(acked, id)
+			l.acked = append(l.acked, id)
 		} else {
-			unsure = append(unsure, id)
+			l.unsure = append(l.unsure, id)
 		}
+		l.mu.Unlock()
 	}
-	return acked, unsure
 }
 
-// stored asks the product how often it has each span of each trace.
-func (p *product) stored(query string) (string, error) {
-	cmd := exec.Command(p.bin, "sql", "--data-dir", p.dir, "--format", "TSV", query)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s sql: %w: %s", p.bin, err, stderr.String())
-	}
-	return string(out), nil
-}
+// verdict is how what is stored differs from what clients were told, in spans; rollups is how far their counts are
+// from what is stored.
+type verdict struct{ missing, twice, rollups int }
 
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// settleWithin is how long the spool may take to empty itself after the last kill.
+const settleWithin = 2 * time.Minute
 
-func main() {
-	bin := flag.String("bin", "bin/tidemark", "the product")
-	duration := flag.Duration("duration", 5*time.Minute, "how long to send and kill")
-	senders := flag.Int("senders", 8, "clients")
-	spans := flag.Int("spans", 50, "spans a request")
-	every := flag.Duration("every", 7*time.Second, "time between kills, on average")
-	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the kills")
-	flag.Parse()
-
-	root, err := os.MkdirTemp("", "tidemark-crash-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	grpcAddr := freePort()
-	p := &product{bin: *bin, dir: filepath.Join(root, "data"), args: []string{"--http-addr", freePort(), "--otlp-grpc-addr", grpcAddr, "--otlp-http-addr", freePort()}}
-	if err := p.start(); err != nil {
-		log.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), *duration)
-	defer cancel()
-	var mu sync.Mutex
-	var acked, unsure [][16]byte
-	var wg sync.WaitGroup
-	for range *senders {
-		wg.Go(func() {
-			a, u := sender(ctx, grpcAddr, *spans)
-			mu.Lock()
-			defer mu.Unlock()
-			acked, unsure = append(acked, a...), append(unsure, u...)
-		})
-	}
-	r := rand.New(rand.NewPCG(*seed, 1))
-	kills := map[string]int{}
-	for ctx.Err() == nil {
-		select {
-		case <-time.After(time.Duration((0.5 + r.Float64()) * float64(*every))):
-			what, err := p.kill(r.IntN(3))
-			if err != nil {
-				log.Fatal(err)
+// verify waits until everything kept aside is stored, and compares.
+func (l *ledger) verify(p *run.Product, n int) (v verdict, err error) {
+	for deadline := time.Now().Add(settleWithin); ; time.Sleep(time.Second) {
+		var s run.Spool
+		if s, err = p.Spool(); err == nil && s.Batches == 0 {
+			if v, err = l.compare(p, n); err == nil && v.missing == 0 && v.rollups == 0 {
+				return v, nil
 			}
-			kills[what]++
-		case <-ctx.Done():
+		}
+		if time.Now().After(deadline) {
+			return v, err
 		}
 	}
-	wg.Wait()
-	missing, twice := p.verify(acked, *spans)
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	p.cmd.Wait()
-	fmt.Printf("seed %d: killed %v; %d spans acknowledged, %d of unknown fate; missing %d, duplicates %d\n",
-		*seed, kills, len(acked)**spans, len(unsure)**spans, missing, twice)
-	if missing+twice > 0 {
-		fmt.Println("data kept in", root)
-		os.Exit(1)
-	}
-	os.RemoveAll(root)
 }
 
-// verify waits until nothing changes any more and counts what is missing and what is there twice.
-func (p *product) verify(acked [][16]byte, n int) (missing, twice int) {
-	var last string
-	var rows string
-	for range 60 {
-		time.Sleep(2 * time.Second)
-		out, err := p.stored("SELECT lower(hex(trace_id)), count(), uniqExact(span_id) FROM spans WHERE service = 'crash' GROUP BY trace_id ORDER BY trace_id")
-		if err != nil {
-			log.Print(err)
-			continue
-		}
-		rows = out
-		if out == last {
-			break
-		}
-		last = out
+func (l *ledger) compare(p *run.Product, n int) (v verdict, err error) {
+	rows, err := p.SQL("SELECT lower(hex(trace_id)), count(), uniqExact(span_id) FROM spans WHERE service = 'crash' GROUP BY trace_id", "--format", "TSV")
+	if err != nil {
+		return v, err
 	}
-	type counts struct{ rows, distinct int }
-	have := map[string]counts{}
-	for _, line := range strings.Split(strings.TrimSpace(rows), "\n") {
-		f := strings.Split(line, "\t")
+	distinct := map[string]int{}
+	stored := 0
+	for line := range strings.Lines(rows) {
+		f := strings.Fields(line)
 		if len(f) != 3 {
-			continue
+			return v, fmt.Errorf("unexpected answer %q", line)
 		}
-		r, _ := strconv.Atoi(f[1])
-		d, _ := strconv.Atoi(f[2])
-		have[f[0]] = counts{r, d}
-		twice += r - d
+		all, _ := strconv.Atoi(f[1])
+		distinct[f[0]], _ = strconv.Atoi(f[2])
+		stored += all
+		v.twice += all - distinct[f[0]]
 	}
-	for _, id := range acked {
-		missing += n - have[hex.EncodeToString(id[:])].distinct
+	for _, id := range l.acked {
+		v.missing += n - distinct[hex.EncodeToString(id[:])]
 	}
-	return missing, twice
+	for _, table := range []string{"red_10s", "red_1m", "red_1h"} {
+		calls, err := p.Count("SELECT toInt64(sum(calls)) FROM " + table + " WHERE level = 'operation' AND service = 'crash'")
+		if err != nil {
+			return v, err
+		}
+		v.rollups += max(stored-int(calls), int(calls)-stored)
+	}
+	return v, nil
 }

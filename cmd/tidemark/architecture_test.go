@@ -38,7 +38,7 @@ var layers = map[string][]string{
 	"cmd/tidemark/config": {"anomaly/*", "ingest", "ingest/otlp"},
 	"cmd/demo":            {"cmd/demo/internal/*"},
 	"cmd/demo/internal/*": {"cmd/demo/internal/*"},
-	"bench/*":             {"ingest", "ingest/otlp", "store", "store/engine"},
+	"bench/*":             {"bench/run", "ingest", "ingest/otlp", "store", "store/engine"},
 }
 
 // homes says where a library may be imported; the packages named hide it from the others.
