@@ -140,7 +140,7 @@ func (n *Notifier) illustrate(ctx context.Context, p *post, inc anomaly.Incident
 	}
 	m.chart = png
 	if n.o.Reachable || p.channel.Type == "webhook" {
-		m.ChartURL = n.o.PublicURL + ChartPath + n.chartName(id, m.At)
+		m.ChartURL = n.base() + ChartPath + n.chartName(id, m.At)
 	}
 }
 

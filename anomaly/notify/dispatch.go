@@ -121,11 +121,11 @@ func (n *Notifier) launch(c *Channel, due []*Delivery, now time.Time) {
 // message is what deliveries tell together.
 func (n *Notifier) message(list []*Delivery) Message {
 	d := list[0]
-	m := describe(d.body.Incident, d.State, d.body.At, n.o.PublicURL)
+	m := describe(d.body.Incident, d.State, d.body.At, n.base())
 	m.ID, m.Reason, m.location = d.ID, d.body.Reason, n.zone()
 	for _, o := range list[1:] {
 		inc := &o.body.Incident
-		m.Others = append(m.Others, Other{IncidentID: inc.ID, State: o.State, Severity: inc.Severity, Title: shorten(inc.Title, 200), URL: n.o.PublicURL + "/incidents/" + inc.ID})
+		m.Others = append(m.Others, Other{IncidentID: inc.ID, State: o.State, Severity: inc.Severity, Title: shorten(inc.Title, 200), URL: n.base() + "/incidents/" + inc.ID})
 	}
 	return m
 }

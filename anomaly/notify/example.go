@@ -39,8 +39,8 @@ func (n *Notifier) Test(ctx context.Context, id string) (Answer, error) {
 	}
 	now := n.now()
 	inc := exampleIncident(now)
-	m := describe(inc, StateTest, now, n.o.PublicURL)
-	m.ID, m.URL, m.location = id+"/test/"+newID(), n.o.PublicURL+"/alerts", zone
+	m := describe(inc, StateTest, now, n.base())
+	m.ID, m.URL, m.location = id+"/test/"+newID(), n.base()+"/alerts", zone
 	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
 	defer cancel()
 	p := &post{networks: n.o.Networks, roots: n.o.Roots, client: n.client, channel: c, message: &m, now: now}

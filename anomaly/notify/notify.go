@@ -32,9 +32,9 @@ import (
 type Options struct {
 	Conn      driver.Conn
 	Keys      *Keys
-	Networks  Networks // where messages may go
-	PublicURL string   // address of the web application as receivers and people reach it
-	Reachable bool     // PublicURL was given: receivers elsewhere can fetch charts from it
+	Networks  Networks      // where messages may go
+	BaseURL   func() string // address of the web application as people reach it
+	Reachable bool          // receivers elsewhere can fetch charts from there
 
 	// Series reads what an alarm's chart shows; nil: messages have no chart.
 	Series func(ctx context.Context, alarm anomaly.Alarm, from, to time.Time) (Series, error)
@@ -111,7 +111,6 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	if o.Tick == 0 {
 		o.Tick = 5 * time.Second
 	}
-	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	n := &Notifier{o: o, client: o.Networks.client(sendTimeout, o.Roots), wake: make(chan struct{}, 1), inbox: map[string]arrival{}, channels: map[string]*Channel{},
 		broken: map[string]string{}, silences: map[string]*Silence{}, incidents: map[string]*told{}, sending: map[string]bool{}, lastSent: map[string]time.Time{}, unwritten: map[string]*Delivery{}}
 	n.charts = newCharts()
@@ -225,6 +224,9 @@ func plain(inc anomaly.Incident) anomaly.Incident {
 	}
 	return inc
 }
+
+// base is the web application's address without a slash at its end.
+func (n *Notifier) base() string { return strings.TrimRight(n.o.BaseURL(), "/") }
 
 func (n *Notifier) poke() {
 	select {

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/tidemarkhq/tidemark/anomaly/explain"
+	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
@@ -49,6 +50,7 @@ type product struct {
 	db          *query.DB // nil without the query role, as is hub
 	hub         *live.Hub
 	deployments *explain.Noticer
+	notify      *notify.Notifier
 	api         *api.API
 	ingest      *ingest.Ingest // nil without the ingest role
 	otlp        *otlp.Server
@@ -68,7 +70,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startIngest, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startIngest, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -220,6 +222,7 @@ func (p *product) startHTTP(context.Context) error {
 	if p.hub != nil {
 		o.Live, o.Web = p.hub, web.Handler()
 	}
+	o.Notify = p.notify
 	if p.deployments != nil {
 		o.Deploy = p.deployments.Post
 	}

@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/store"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	ConfiguredCaps store.Caps                                // what zeroes stand for
 
 	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
+
+	Notify *notify.Notifier // who is told of incidents; nil: 404
 
 	Ingest  func() any                  // nil: 404 (a process without the ingest role)
 	Flush   func(context.Context) error // nil: 404
@@ -126,6 +129,9 @@ func (a *API) router() http.Handler {
 		if h != nil {
 			g.GET(path, gin.WrapH(h))
 		}
+	}
+	if a.o.Notify != nil {
+		g.GET(notify.ChartPath+":name", a.chart)
 	}
 	optional("/api/v1/live", a.o.Live)
 	optional("/metrics", a.o.Metrics)

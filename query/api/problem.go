@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/store"
 )
@@ -36,12 +37,18 @@ func Describe(err error, requestID string) Problem {
 
 func describe(err error) Problem {
 	var input *query.InputError
+	var notifyInput *notify.InputError
+	var missing *notify.NotFoundError
 	var retention *store.RetentionError
 	var exception *clickhouse.Exception
 	var netErr net.Error
 	switch {
 	case errors.As(err, &input):
 		return Problem{Title: "The request is not understood", Status: http.StatusBadRequest, Detail: input.Error(), Field: input.Field}
+	case errors.As(err, &notifyInput):
+		return Problem{Title: "This cannot be set", Status: http.StatusBadRequest, Detail: notifyInput.Error(), Field: notifyInput.Field}
+	case errors.As(err, &missing):
+		return Problem{Title: "Not found", Status: http.StatusNotFound, Detail: missing.Error()}
 	case errors.As(err, &retention):
 		return Problem{Title: "This cannot be set", Status: http.StatusBadRequest, Detail: retention.Error(), Field: retention.Signal}
 	case errors.Is(err, query.ErrNotFound):

@@ -191,6 +191,7 @@ func (a *API) routes() []endpoint {
 			handle: func(c *gin.Context) (any, error) { return nil, a.o.Flush(c.Request.Context()) }})
 	}
 	all = append(all, a.deploymentEndpoints()...)
+	all = append(all, a.notifyEndpoints()...)
 	all = append(all, a.profileEndpoints()...)
 	return all
 }

@@ -59,6 +59,10 @@ type Config struct {
 	StopTimeout   time.Duration
 	MemoryTarget  int64 // bytes
 
+	PublicURL     string
+	NotifyAllow   string
+	SecretKeyFile string
+
 	MaxRequestBytes int
 	MaxRequests     int
 	Ingest          ingest.Options // Limits included; what it stands on is filled in at start
@@ -123,6 +127,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
 	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
+	c.notifyFlags(fs)
 	c.ingestFlags(fs)
 	return fs
 }
@@ -150,6 +155,9 @@ func (c *Config) validate() error {
 	}
 	if !oneOf(c.LogFormat, "text", "json") {
 		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
+	}
+	if err := c.checkNotify(); err != nil {
+		return err
 	}
 	return checkLimits(&c.Ingest.Limits)
 }
