@@ -60,7 +60,7 @@ func (f *fate) await(ctx context.Context, upTo int64) error {
 			return ctx.Err()
 		}
 	}
-	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: err}
+	return &OverloadError{Reason: refusedStore, RetryAfter: 2 * time.Second, Err: err}
 }
 
 func (f *fate) seal(o outcome, err error) {

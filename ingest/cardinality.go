@@ -138,7 +138,7 @@ func beyondCaps(reason string, list []Cardinality, l *Limits) []ReasonStats {
 		i := slices.IndexFunc(out, func(r ReasonStats) bool { return r.Signal == c.Signal })
 		if i < 0 {
 			i = len(out)
-			out = append(out, ReasonStats{Signal: c.Signal, Reason: reason, Message: meaning(reason, l)})
+			out = append(out, ReasonStats{Signal: c.Signal, Reason: reason, Message: meaning(reason, l), Fix: remedy(reason)})
 		}
 		r := &out[i]
 		r.Count += c.Times

@@ -21,7 +21,7 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 		return l.open, nil
 	}
 	if in.closed.Load() {
-		return nil, &OverloadError{Reason: "shutting_down", RetryAfter: time.Second, Err: errShutDown}
+		return nil, &OverloadError{Reason: refusedStopping, RetryAfter: time.Second, Err: errShutDown}
 	}
 	away := in.away.Load()
 	if away {
@@ -34,7 +34,7 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 	if err != nil {
 		in.spoolFailed(err)
 		if away {
-			return nil, &OverloadError{Reason: "store_unavailable", RetryAfter: 5 * time.Second, Err: err}
+			return nil, &OverloadError{Reason: refusedStore, RetryAfter: 5 * time.Second, Err: err}
 		}
 	}
 	b := in.batches.get()
@@ -62,7 +62,7 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 // disk is tried once in probeEvery, with nobody's request.
 func (in *Ingest) checkSpool() error {
 	if in.spool.Full() {
-		return &OverloadError{Reason: "spool_full", RetryAfter: 10 * time.Second}
+		return &OverloadError{Reason: refusedSpool, RetryAfter: 10 * time.Second}
 	}
 	if !in.sick.Load() {
 		return nil
@@ -76,7 +76,7 @@ func (in *Ingest) checkSpool() error {
 		}
 		in.stats.spoolFailed(err)
 	}
-	return &OverloadError{Reason: "store_unavailable", RetryAfter: 2 * time.Second, Err: err}
+	return &OverloadError{Reason: refusedStore, RetryAfter: 2 * time.Second, Err: err}
 }
 
 const probeEvery = 500 * time.Millisecond
@@ -118,18 +118,25 @@ func (in *Ingest) closeOpen(l *lane) {
 		return
 	default:
 	}
-	stuck := time.NewTimer(flushersStuck)
+	if in.away.Load() && b.fate.file != nil { // the flushers still wait for an answer
+		in.leaveToSpool(b, errAway)
+		in.release(b)
+		return
+	}
+	stuck := time.NewTimer(in.opts.stuck)
 	defer stuck.Stop()
 	select {
 	case in.queue <- b:
 	case <-stuck.C:
+		in.away.Store(true)
 		in.leaveToSpool(b, errStuck)
 		in.release(b)
+		in.replay.look()
 	}
 }
 
-// flushersStuck is how long a full queue may not move before batches pass the flushers by and are left to the spool:
-// ClickHouse then neither stores nor refuses.
+// flushersStuck is how long a full queue may not move until ClickHouse counts as away: it then neither stores nor
+// refuses.
 const flushersStuck = 10 * time.Second
 
 var errStuck = errors.New("ClickHouse does not answer")

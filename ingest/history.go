@@ -48,10 +48,12 @@ func (in *Ingest) sample() {
 	ticks := time.NewTicker(historyStep)
 	defer ticks.Stop()
 	in.stats.history.take(in.stats, time.Now())
+	in.resources.senders.mark(time.Now())
 	for {
 		select {
 		case now := <-ticks.C:
 			in.stats.history.take(in.stats, now)
+			in.resources.senders.mark(now)
 		case <-in.ctx.Done():
 			return
 		}

@@ -160,12 +160,12 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 // means that every item not counted in Result.Rejected is safe.
 func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Result, error) {
 	if in.closed.Load() {
-		return Result{}, in.refuse(signal, &OverloadError{Reason: "shutting_down", RetryAfter: time.Second})
+		return Result{}, in.refuse(signal, &OverloadError{Reason: refusedStopping, RetryAfter: time.Second})
 	}
 	begun := time.Now()
 	if n := in.inFlight.Add(int64(len(body))); n > in.opts.InFlightBytes {
 		in.inFlight.Add(-int64(len(body)))
-		return Result{}, in.refuse(signal, &OverloadError{Reason: "in_flight_full", RetryAfter: time.Second})
+		return Result{}, in.refuse(signal, &OverloadError{Reason: refusedInFlight, RetryAfter: time.Second})
 	}
 	hash := xxhash.Sum64(body)
 	first, entry := in.seen.begin(requestKey{hash, uint32(len(body)), signal})
@@ -233,7 +233,7 @@ func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time)
 	d.begin(now.UnixNano())
 	before := b.rows
 	if err := b.decode(d, signal, body); err != nil {
-		in.stats.count(signal, malformedRequest, 1, err.Error())
+		in.Refuse(signal, malformedRequest, err.Error())
 		l.mu.Unlock()
 		in.inFlight.Add(-int64(len(body)))
 		return Result{}, nil, &MalformedError{err}

@@ -48,7 +48,7 @@ type SignalStats struct {
 	AckP50     float64 `json:"ack_p50_ms"` // over the last 1 to 2 minutes
 	AckP95     float64 `json:"ack_p95_ms"`
 	AckP99     float64 `json:"ack_p99_ms"`
-	Refused    int64   `json:"refused"`
+	Refused    int64   `json:"refused"` // requests, whether to be tried again or not
 	Duplicates int64   `json:"duplicates"`
 }
 
@@ -74,6 +74,7 @@ type ReasonStats struct {
 	Service string    `json:"service"` // of the newest example; "" where the request was not read so far
 	Example string    `json:"example"` // what the newest one was: a span's or metric's name, an attribute's key, an error
 	Message string    `json:"message"` // what the reason means, with the limit
+	Fix     string    `json:"fix"`     // what to do about it
 	At      time.Time `json:"at"`      // of the example
 }
 
@@ -163,7 +164,7 @@ func (s *stats) countOf(signal Signal, reason string, n int, service, example st
 	k := reasonKey{signal, reason}
 	r := s.reasons[k]
 	if r == nil {
-		r = &ReasonStats{Signal: signal.String(), Reason: reason, Message: meaning(reason, &s.in.opts.Limits)}
+		r = &ReasonStats{Signal: signal.String(), Reason: reason, Message: meaning(reason, &s.in.opts.Limits), Fix: remedy(reason)}
 		s.reasons[k] = r
 	}
 	r.Count += int64(n)
@@ -177,6 +178,13 @@ func (s *stats) refused(signal Signal, e *OverloadError) {
 		example = e.Err.Error()
 	}
 	s.count(signal, e.Reason, 1, example)
+}
+
+// Refuse counts a request that a receiver refused before it came to Submit; reason is one of the Refused constants,
+// example what the client was told.
+func (in *Ingest) Refuse(signal Signal, reason, example string) {
+	in.stats.signals[signal].refused.Add(1)
+	in.stats.count(signal, reason, 1, string(cut([]byte(example), 200)))
 }
 
 func (s *stats) spoolFailed(err error) {
@@ -251,7 +259,7 @@ func (in *Ingest) Stats() Stats {
 			AgeSeconds: in.replay.age().Seconds(), Spooled: s.spooledBatches.Load(), Replayed: s.replayed.Load(),
 			Quarantined: s.quarantined.Load(), SetAside: s.asideRows.Load(), Errors: s.spoolErrors.Load()},
 		FoldedOperations: in.ops.counts(), RejectedSeries: in.series.counts(), CappedKeys: []string{},
-		Services: in.resources.senders.list(500), Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
+		Services: in.resources.senders.list(500, time.Now()), Reasons: []ReasonStats{}, ClockSkews: s.in.skew.list(time.Now()),
 	}
 	for signal := range signals {
 		out.Signals[signal.String()] = s.signals[signal].snapshot()

@@ -1,7 +1,13 @@
 package ingest
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -57,8 +63,8 @@ func TestSendersBeyondTheirBoundShareOne(t *testing.T) {
 	s.get("one more").add(Logs, 3, 300)
 	s.get("another").add(Logs, 4, 400)
 	s.get("service-7").add(Traces, 9, 900)
-	got := s.list(2)
-	want := []ServiceStats{{"service-7", "traces", 9, 900}, {foldedOperation, "logs", 7, 700}}
+	got := s.list(2, time.Now())
+	want := []ServiceStats{{Service: "service-7", Signal: "traces", Items: 9, Bytes: 900}, {Service: foldedOperation, Signal: "logs", Items: 7, Bytes: 700}}
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -81,11 +87,68 @@ func TestReasonsSayWhoseItemsTheyAre(t *testing.T) {
 // Every reason has a meaning to show.
 func TestReasonsHaveMeanings(t *testing.T) {
 	limits := DefaultLimits()
-	for _, reason := range []string{rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries,
-		rejectBuckets, rejectShape, truncatedAttributes, truncatedValues, truncatedEvents, truncatedLinks, alteredDuration, foldedOperations,
-		foldedValues, malformedRequest, duplicateRequest, "in_flight_full", "spool_full", "store_unavailable", "shutting_down"} {
+	for _, reason := range allReasons {
 		if m := meaning(reason, &limits); m == "" || m == reason {
 			t.Errorf("%s has no meaning", reason)
 		}
+		if remedy(reason) == "" {
+			t.Errorf("nothing is said about what to do about %s", reason)
+		}
+	}
+}
+
+// allReasons has every constant that names a reason: those of limits.go and reasons.go.
+func TestAllReasonsAreListed(t *testing.T) {
+	for _, name := range []string{"limits.go", "reasons.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				return true
+			}
+			value, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok || value.Kind != token.STRING {
+				return true
+			}
+			if reason, _ := strconv.Unquote(value.Value); !slices.Contains(allReasons, reason) {
+				t.Errorf("%s: %s is not in allReasons", name, spec.Names[0])
+			}
+			return true
+		})
+	}
+}
+
+func TestRefusalsOfReceiversAreCounted(t *testing.T) {
+	in := &Ingest{opts: DefaultOptions()}
+	in.stats = newStats(in)
+	in.Refuse(Logs, RefusedTooLarge, strings.Repeat("x", 1000))
+	in.Refuse(Logs, RefusedTooLarge, "request is larger than 20971520 bytes")
+	r := in.stats.reasons[reasonKey{Logs, RefusedTooLarge}]
+	if r == nil || r.Count != 2 || r.Example != "request is larger than 20971520 bytes" || r.Fix == "" {
+		t.Errorf("%+v", r)
+	}
+	if n := in.stats.signals[Logs].refused.Load(); n != 2 {
+		t.Errorf("%d refused, want 2", n)
+	}
+}
+
+func TestRatesOfSendersAreOverTheLastMarks(t *testing.T) {
+	s := newSenders()
+	at := time.Unix(1000, 0)
+	for range 5 { // 10 a second, marked every five seconds
+		s.get("shop").add(Traces, 50, 5000)
+		at = at.Add(5 * time.Second)
+		s.mark(at)
+	}
+	s.get("shop").add(Traces, 20, 2000)
+	got := s.list(1, at.Add(2*time.Second))[0]
+	if got.Items != 270 || got.ItemsPerS != 10 || got.BytesPerS != 1000 {
+		t.Errorf("%+v, want 10 items and 1000 bytes a second", got)
+	}
+	if got := s.list(1, at.Add(12*time.Second))[0].ItemsPerS; got > 6 {
+		t.Errorf("%g a second ten seconds after the last item, want less than 6", got)
 	}
 }
