@@ -216,7 +216,7 @@ export interface Sensitivity { default: number; overrides: { service: string; op
 // ---- notifications
 export interface ChannelField { name: string; label: string; help: string; secret: boolean; required: boolean; default: string; options: string[] }
 export interface ChannelKind { type: string; label: string; image: boolean; fields: ChannelField[] }
-export interface Channel { id: string; name: string; type: string; enabled: boolean; fields: Record<string, string> /* secrets shortened */; created_at: string; updated_at: string }
+export interface Channel { id: string; name: string; type: string; enabled: boolean; fields: Record<string, string> /* secrets shortened */; problem?: string /* why nothing can be sent */; created_at: string; updated_at: string }
 // GET /channels
 export interface ChannelsAnswer { channels: Channel[]; kinds: ChannelKind[] }
 // GET /deliveries?incident&limit

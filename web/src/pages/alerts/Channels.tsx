@@ -76,9 +76,10 @@ function Row({ channel: c, kind, edit }: { channel: Channel; kind: ChannelKind |
           {c.name} <span className={css.faint}>{kind?.label ?? c.type}</span> {!c.enabled && <span className={css.off}>off</span>}
         </p>
         <p className={css.detail}>{describe(c, kind)}</p>
+        {c.problem && <p className={css.fault}>{c.problem}. Enter it again.</p>}
       </div>
       <div className={css.buttons}>
-        <Switch quiet label={`${c.name} is told`} checked={c.enabled} disabled={save.busy} onChange={(enabled) => void save.run(() => put(path, { ...c, enabled }), enabled ? `${c.name} is told again` : `${c.name} is told nothing`)} />
+        <Switch quiet label={`${c.name} is told`} checked={c.enabled} disabled={save.busy} onChange={(enabled) => void save.run(() => put(path, { name: c.name, type: c.type, fields: c.fields, enabled }), enabled ? `${c.name} is told again` : `${c.name} is told nothing`)} />
         <Button size="sm" onClick={() => void test()} disabled={result === "sending"}>
           <Send size={12} aria-hidden /> {result === "sending" ? "Sending…" : "Test"}
         </Button>
