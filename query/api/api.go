@@ -46,7 +46,11 @@ type Options struct {
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404
 
-	Ingest  func() any                  // nil: 404 (a process without the ingest role)
+	ProfileTargets func() []ProfileTarget // nil: 404
+
+	// The state of ingest, its last quarter of an hour, and its cardinality guards; nil: 404 (a process without the role).
+	Ingest, IngestHistory, IngestCardinality func() any
+
 	Flush   func(context.Context) error // nil: 404
 	Live    http.Handler                // nil: 404
 	Web     http.Handler                // every path that is not ours; nil: 404
