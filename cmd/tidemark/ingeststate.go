@@ -1,7 +1,9 @@
 package main
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,45 +11,75 @@ import (
 	"github.com/tidemarkhq/tidemark/ingest"
 )
 
-// ingestState is what GET /api/v1/ingest answers: how ingest is doing, in the words of the Ingest page. Rates of
-// services are over the time since they were asked for before.
+// ingestState is what GET /api/v1/ingest answers: how ingest of this process is doing, in the words of the Ingest page.
+// Counts are since the start, rates over the last 10 to 15 s, quantiles over the last one to two minutes.
 type ingestState struct {
-	NowMS            int64           `json:"now_ms"`
-	Signals          []ingestSignal  `json:"signals"`
-	Services         []ingestService `json:"services"`
-	Problems         []ingestProblem `json:"problems"`
-	Spool            ingestSpool     `json:"spool"`
-	InFlightBytes    int64           `json:"in_flight_bytes"`
-	InFlightMaxBytes int64           `json:"in_flight_max_bytes"`
-	Flushes          ingestFlushes   `json:"flushes"`
-	LagMS            *float64        `json:"lag_ms"` // from the newest span's start to its commit, of the newest batch
-	Engine           *ingestEngine   `json:"engine"`
+	NowMS            int64            `json:"now_ms"`
+	StartedMS        int64            `json:"started_ms"`
+	Signals          []ingestSignal   `json:"signals"`
+	Services         []ingestService  `json:"services"`
+	Problems         []ingestProblem  `json:"problems"`
+	Spool            ingestSpool      `json:"spool"`
+	InFlightBytes    int64            `json:"in_flight_bytes"`
+	InFlightMaxBytes int64            `json:"in_flight_max_bytes"`
+	Flushes          ingestFlushes    `json:"flushes"`
+	LagMS            *float64         `json:"lag_ms"`  // from the newest span's start to its commit, of the newest batch
+	Visible          *ingestQuantiles `json:"visible"` // from the end of spans to their visibility
+	Commit           *ingestQuantiles `json:"commit"`  // from the receipt of a batch's first request to its commit
+	Storing          bool             `json:"storing"` // ClickHouse takes batches at once
+	InsertErrors     []insertErrors   `json:"insert_errors"`
+	LastError        string           `json:"last_error"` // of the store or the spool
+	Clocks           []ingestClock    `json:"clocks"`     // senders whose clocks differ from ours
+	Engine           *ingestEngine    `json:"engine"`
+}
+
+type ingestQuantiles struct {
+	P50MS float64 `json:"p50_ms"`
+	P95MS float64 `json:"p95_ms"`
+	P99MS float64 `json:"p99_ms"`
+}
+
+func quantilesOf(q ingest.Quantiles) *ingestQuantiles {
+	if q.Count == 0 {
+		return nil
+	}
+	return &ingestQuantiles{q.P50, q.P95, q.P99}
 }
 
 type ingestSignal struct {
 	Signal         string   `json:"signal"`
+	Requests       int64    `json:"requests"`
 	Accepted       int64    `json:"accepted"`
 	PerSecond      float64  `json:"per_second"`
+	Bytes          int64    `json:"bytes"`
 	BytesPerSecond float64  `json:"bytes_per_second"`
-	Rejected       int64    `json:"rejected"`
-	Refused        int64    `json:"refused"`
+	Rejected       int64    `json:"rejected"` // items
+	Refused        int64    `json:"refused"`  // requests
+	Duplicates     int64    `json:"duplicates"`
 	AckP50MS       *float64 `json:"ack_p50_ms"`
+	AckP95MS       *float64 `json:"ack_p95_ms"`
 	AckP99MS       *float64 `json:"ack_p99_ms"`
 }
 
 type ingestService struct {
-	Service   string  `json:"service"`
-	Signal    string  `json:"signal"`
-	PerSecond float64 `json:"per_second"`
+	Service        string  `json:"service"`
+	Signal         string  `json:"signal"`
+	Accepted       int64   `json:"accepted"`
+	PerSecond      float64 `json:"per_second"`
+	Bytes          int64   `json:"bytes"`
+	BytesPerSecond float64 `json:"bytes_per_second"`
 }
 
 type ingestProblem struct {
-	Kind    string `json:"kind"` // rejected, refused, truncated, folded
+	Kind    string `json:"kind"` // rejected, refused, truncated, folded, repeated, set aside
 	Signal  string `json:"signal"`
 	Reason  string `json:"reason"`
 	Count   int64  `json:"count"`
 	LastMS  int64  `json:"last_ms"`
+	Service string `json:"service"` // of the newest example; "" if it is not known
 	Example string `json:"example"`
+	Meaning string `json:"meaning"`
+	Fix     string `json:"fix"`
 }
 
 type ingestSpool struct {
@@ -55,14 +87,39 @@ type ingestSpool struct {
 	Bytes       int64  `json:"bytes"`
 	MaxBytes    int64  `json:"max_bytes"`
 	OldestMS    *int64 `json:"oldest_ms"`
+	Spooled     int64  `json:"spooled"`  // batches left to the spool since the start
+	Replayed    int64  `json:"replayed"` // of them and of those found at the start
 	Quarantined int64  `json:"quarantined"`
+	SetAside    int64  `json:"set_aside"` // rows
+	Errors      int64  `json:"errors"`
 }
 
-// ingestFlushes is about batches: how many, the rows of the newest, and how long its inserts took.
+// ingestFlushes is about batches: how many, the rows of the newest, how long its inserts took, and those of the last two
+// minutes.
 type ingestFlushes struct {
-	Count    int64    `json:"count"`
-	Rows     int64    `json:"rows"`
-	NewestMS *float64 `json:"newest_ms"`
+	Count     int64            `json:"count"`
+	Rows      int64            `json:"rows"`
+	NewestMS  *float64         `json:"newest_ms"`
+	PerMinute float64          `json:"per_minute"`
+	RowsP50   int64            `json:"rows_p50"`
+	RowsMax   int64            `json:"rows_max"`
+	BytesP50  int64            `json:"bytes_p50"`
+	BytesMax  int64            `json:"bytes_max"`
+	Took      *ingestQuantiles `json:"took"`
+}
+
+type insertErrors struct {
+	Table string `json:"table"`
+	Count int64  `json:"count"`
+}
+
+type ingestClock struct {
+	Service  string  `json:"service"`
+	Instance string  `json:"instance"`
+	OffsetMS float64 `json:"offset_ms"` // ahead of ours; negative if behind
+	Spans    int64   `json:"spans"`
+	Rejected int64   `json:"rejected"`
+	LastMS   int64   `json:"last_ms"`
 }
 
 type ingestEngine struct {
@@ -70,24 +127,16 @@ type ingestEngine struct {
 	RSSBytes *int64 `json:"rss_bytes"`
 }
 
-// ingestStates turns snapshots of ingest into states, remembering the one before for rates.
-type ingestStates struct {
-	p      *product
-	before map[string]int64
-	at     time.Time
-	rates  []ingestService
-}
-
-// minRatePeriod keeps rates from being taken over too short a time when several people look.
-const minRatePeriod = 2 * time.Second
-
-func (i *ingestStates) state() ingestState {
-	s, now := i.p.ingest.Stats(), time.Now()
+func (p *product) ingestState() ingestState {
+	s, now := p.ingest.Stats(), time.Now()
 	st := ingestState{
-		NowMS: now.UnixMilli(), Signals: []ingestSignal{}, Services: i.serviceRates(s.Services, now), Problems: []ingestProblem{},
-		InFlightBytes: s.InFlightBytes, InFlightMaxBytes: s.InFlightLimit,
-		Spool:   ingestSpool{Batches: int64(s.Spool.Pending), Bytes: s.Spool.Bytes, MaxBytes: s.Spool.Limit, Quarantined: s.Spool.Quarantined},
-		Flushes: ingestFlushes{Count: s.Batches, Rows: s.BatchRows},
+		NowMS: now.UnixMilli(), StartedMS: p.began.UnixMilli(), Signals: []ingestSignal{}, Services: []ingestService{}, Problems: []ingestProblem{},
+		InsertErrors: []insertErrors{}, Clocks: []ingestClock{}, InFlightBytes: s.InFlightBytes, InFlightMaxBytes: s.InFlightLimit,
+		Spool: ingestSpool{Batches: int64(s.Spool.Pending), Bytes: s.Spool.Bytes, MaxBytes: s.Spool.Limit, Spooled: s.Spool.Spooled,
+			Replayed: s.Spool.Replayed, Quarantined: s.Spool.Quarantined, SetAside: s.Spool.SetAside, Errors: s.Spool.Errors},
+		Flushes: ingestFlushes{Count: s.Batches, Rows: s.BatchRows, PerMinute: s.Flushes.PerMinute, RowsP50: s.Flushes.RowsP50, RowsMax: s.Flushes.RowsMax,
+			BytesP50: s.Flushes.BytesP50, BytesMax: s.Flushes.BytesMax, Took: quantilesOf(s.Flushes.Took)},
+		Visible: quantilesOf(s.Lag), Commit: quantilesOf(s.Commit), Storing: s.Storing, LastError: s.LastError,
 	}
 	if s.Batches > 0 {
 		took, lag := s.BatchMillis, s.LagSeconds*1000
@@ -97,51 +146,50 @@ func (i *ingestStates) state() ingestState {
 		oldest := now.Add(-time.Duration(s.Spool.AgeSeconds * float64(time.Second))).UnixMilli()
 		st.Spool.OldestMS = &oldest
 	}
-	for _, name := range []string{"traces", "logs", "metrics"} {
-		g := s.Signals[name]
-		sig := ingestSignal{Signal: name, Accepted: g.Items, PerSecond: g.ItemsPerS, BytesPerSecond: g.BytesPerS, Rejected: g.Rejected, Refused: g.Refused}
-		if g.Requests > 0 {
-			sig.AckP50MS, sig.AckP99MS = &g.AckP50, &g.AckP99
-		}
-		st.Signals = append(st.Signals, sig)
+	for _, name := range []string{"traces", "logs", "metrics", "profiles"} {
+		st.Signals = append(st.Signals, signalState(name, s.Signals[name]))
+	}
+	for _, x := range s.Services {
+		st.Services = append(st.Services, ingestService{x.Service, x.Signal, x.Items, x.ItemsPerS, x.Bytes, x.BytesPerS})
 	}
 	for _, r := range s.Reasons {
-		st.Problems = append(st.Problems, ingestProblem{problemKind(r.Reason), r.Signal, r.Reason, r.Count, r.At.UnixMilli(), r.Example})
+		st.Problems = append(st.Problems, ingestProblem{problemKind(r.Reason), r.Signal, r.Reason, r.Count, r.At.UnixMilli(), r.Service, r.Example, r.Message, r.Fix})
 	}
-	if e := i.p.engine; e != nil {
+	for _, c := range s.ClockSkews {
+		st.Clocks = append(st.Clocks, ingestClock{c.Service, c.Instance, float64(c.Offset) / 1e6, c.Spans, c.Rejected, c.LastSeen.UnixMilli()})
+	}
+	for _, table := range slices.Sorted(maps.Keys(s.InsertErrors)) {
+		st.InsertErrors = append(st.InsertErrors, insertErrors{table, s.InsertErrors[table]})
+	}
+	if e := p.engine; e != nil {
 		st.Engine = &ingestEngine{Restarts: e.Restarts(), RSSBytes: residentBytes(e.PID())}
 	}
 	return st
 }
 
-func (i *ingestStates) serviceRates(services []ingest.ServiceStats, now time.Time) []ingestService {
-	i.p.mu.Lock()
-	defer i.p.mu.Unlock()
-	period := now.Sub(i.at)
-	if i.before != nil && period < minRatePeriod {
-		return i.rates
+func signalState(name string, g ingest.SignalStats) ingestSignal {
+	sig := ingestSignal{Signal: name, Requests: g.Requests, Accepted: g.Items, PerSecond: g.ItemsPerS, Bytes: g.Bytes, BytesPerSecond: g.BytesPerS,
+		Rejected: g.Rejected, Refused: g.Refused, Duplicates: g.Duplicates}
+	if g.AckP99 > 0 {
+		sig.AckP50MS, sig.AckP95MS, sig.AckP99MS = &g.AckP50, &g.AckP95, &g.AckP99
 	}
-	counts := make(map[string]int64, len(services))
-	i.rates = []ingestService{}
-	for _, s := range services {
-		counts[s.Service] = s.Items
-		if i.before != nil {
-			i.rates = append(i.rates, ingestService{s.Service, "all", float64(s.Items-i.before[s.Service]) / period.Seconds()})
-		}
-	}
-	i.before, i.at = counts, now
-	return i.rates
+	return sig
 }
 
 // problemKind says what became of items, by the reason's name.
 func problemKind(reason string) string {
-	switch {
-	case strings.HasSuffix(reason, "_folded"), strings.HasSuffix(reason, "_capped"):
+	switch reason {
+	case "operation_folded", "values_capped":
 		return "folded"
-	case strings.HasSuffix(reason, "_dropped"), strings.HasSuffix(reason, "_cut"), reason == "negative_duration":
+	case "attributes_dropped", "events_dropped", "links_dropped", "value_cut", "negative_duration":
 		return "truncated"
-	case strings.HasSuffix(reason, "_full"), reason == "store_unavailable", reason == "shutting_down", reason == "malformed":
+	case "duplicate":
+		return "repeated"
+	case "in_flight_full", "spool_full", "store_unavailable", "shutting_down", "malformed", ingest.RefusedTooLarge, ingest.RefusedType, ingest.RefusedBody,
+		ingest.RefusedTooMany, ingest.RefusedUnauthenticated, ingest.RefusedPermission, ingest.RefusedRate:
 		return "refused"
+	case "refused_by_store":
+		return "set aside"
 	}
 	return "rejected"
 }

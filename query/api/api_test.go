@@ -38,12 +38,15 @@ func serve(t testing.TB, change func(*Options)) (*httptest.Server, driver.Conn) 
 		SetRetention: func(ctx context.Context, change map[string]int) (map[string]int, error) {
 			return store.SetRetention(ctx, conn, "", change)
 		},
-		Usage:      func(ctx context.Context) ([]store.TableUsage, error) { return store.Usage(ctx, conn) },
-		Disk:       func(ctx context.Context) (uint64, uint64, error) { return store.Disk(ctx, conn) },
-		Ingest:     func() any { return map[string]int{"now_ms": 1} },
-		Web:        http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page "+r.URL.Path) }),
-		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") }),
-		Registerer: registry,
+		Usage:  func(ctx context.Context) ([]store.TableUsage, error) { return store.Usage(ctx, conn) },
+		Disk:   func(ctx context.Context) (uint64, uint64, error) { return store.Disk(ctx, conn) },
+		Ingest: func() any { return map[string]int{"now_ms": 1} },
+
+		IngestHistory:     func() any { return map[string]int{"start_ms": 1} },
+		IngestCardinality: func() any { return map[string]int{"operations": 1} },
+		Web:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page "+r.URL.Path) }),
+		Metrics:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") }),
+		Registerer:        registry,
 	}
 	if change != nil {
 		change(&o)

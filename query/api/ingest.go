@@ -18,17 +18,31 @@ type CapsAnswer struct {
 	Max        store.Caps `json:"max"`
 }
 
-// ingestEndpoints change how telemetry is taken in.
+// ingestEndpoints tell and change how telemetry is taken in.
 func (a *API) ingestEndpoints() []endpoint {
-	if a.o.Caps == nil {
-		return nil
+	var all []endpoint
+	for _, e := range []struct {
+		path, summary string
+		state         func() any
+	}{
+		{"/ingest", "State of ingest in this process: rates, answers, batches, spool, what was not stored as sent, clocks", a.o.Ingest},
+		{"/ingest/history", "The last quarter of an hour of ingest in this process", a.o.IngestHistory},
+		{"/ingest/cardinality", "Operations, series and values beyond their caps or nearest to them, in this process", a.o.IngestCardinality},
+	} {
+		if e.state != nil {
+			all = append(all, endpoint{method: http.MethodGet, path: e.path, summary: e.summary, answer: e.state(),
+				handle: func(*gin.Context) (any, error) { return e.state(), nil }})
+		}
 	}
-	return []endpoint{
+	if a.o.Caps == nil {
+		return all
+	}
+	return append(all, []endpoint{
 		{method: http.MethodGet, path: "/settings/caps", summary: "How many operations, series and values are kept apart", answer: CapsAnswer{},
 			handle: func(c *gin.Context) (any, error) { return a.caps(c) }},
 		{method: http.MethodPut, path: "/settings/caps", summary: "Change how many operations, series and values are kept apart; ingest follows within seconds",
 			body: store.Caps{}, answer: CapsAnswer{}, handle: a.setCaps},
-	}
+	}...)
 }
 
 func (a *API) caps(c *gin.Context) (CapsAnswer, error) {

@@ -183,9 +183,6 @@ func (a *API) routes() []endpoint {
 	all = append(all, endpoint{method: http.MethodPut, path: "/settings/retention", summary: "Change how long signals are kept", body: RetentionAnswer{}, answer: RetentionAnswer{}, handle: a.setRetention})
 	get("/storage", "What is stored", StorageAnswer{}, nil, a.storage)
 	all = append(all, a.ingestEndpoints()...)
-	if a.o.Ingest != nil {
-		get("/ingest", "State of ingest", a.o.Ingest(), nil, func(*gin.Context) (any, error) { return a.o.Ingest(), nil })
-	}
 	if a.o.Flush != nil {
 		all = append(all, endpoint{method: http.MethodPost, path: "/ingest/flush", summary: "Commit what has been acknowledged, so that the next question sees it",
 			handle: func(c *gin.Context) (any, error) { return nil, a.o.Flush(c.Request.Context()) }})
