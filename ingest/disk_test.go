@@ -103,9 +103,14 @@ func TestDiskFull(t *testing.T) {
 			}
 			must := func(when string) {
 				t.Helper()
-				if err := send(); err != nil {
-					t.Fatalf("%s: %v", when, err)
-				}
+				waitFor(t, "a request is acknowledged, "+when, func() bool {
+					err := send()
+					var overload *OverloadError
+					if errors.As(err, &overload) {
+						t.Fatalf("%s: %v", when, err)
+					}
+					return err == nil
+				})
 			}
 			must("all well")
 			d.fill()
@@ -116,8 +121,8 @@ func TestDiskFull(t *testing.T) {
 			}
 			p.cut()
 			refusedRetryably(t, send)
-			if n := count(t, conn, "SELECT count() FROM spans"); n != 30 {
-				t.Errorf("%d spans readable, want 30", n)
+			if n := count(t, conn, "SELECT count() FROM spans"); n < 30 {
+				t.Errorf("%d spans readable, want at least 30", n)
 			}
 			d.free()
 			waitFor(t, "requests are taken again, into the spool", func() bool { return send() == nil })

@@ -48,6 +48,9 @@ func (in *Ingest) openBatch(l *lane) (*batch, error) {
 	if in.busy.Load() {
 		interval = in.opts.FlushIntervalBusy
 	}
+	if away && !in.opts.AckAfterCommit { // nobody waits for it; large files are replayed faster than many
+		interval = in.opts.FlushIntervalAway
+	}
 	l.timer = time.AfterFunc(interval, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -370,6 +373,20 @@ func (in *Ingest) settled(f *fate, o outcome, err error) {
 	delete(in.live, f)
 	in.liveMu.Unlock()
 	f.seal(o, err)
+}
+
+// back notes that ClickHouse answers again: batches that are open for long have no reason to be any more.
+func (in *Ingest) back() {
+	if !in.away.Swap(false) {
+		return
+	}
+	for _, l := range in.lanes {
+		l.mu.Lock()
+		if l.open != nil {
+			l.timer.Reset(in.opts.FlushInterval)
+		}
+		l.mu.Unlock()
+	}
 }
 
 // Close refuses new requests, commits or spools what was accepted, and stops. It is idempotent.

@@ -248,7 +248,7 @@ func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time)
 	}
 	upTo := in.journal(b, spool.Record{Signal: uint8(signal), Received: now.UnixNano(), Hash: hash, Body: body})
 	fate := b.fate
-	if b.rows >= in.opts.FlushRows || b.bytes >= in.opts.FlushBytes {
+	if b.rows >= in.opts.FlushRows || b.bytes >= in.opts.FlushBytes || upTo == 0 && in.away.Load() {
 		in.closeOpen(l)
 	}
 	l.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ func testOptions(t testing.TB, dsn string) Options {
 	o := DefaultOptions()
 	o.DSN, o.SpoolDir = dsn, t.TempDir()
 	o.FlushInterval, o.FlushIntervalBusy, o.SpoolAfter = 20*time.Millisecond, 20*time.Millisecond, 200*time.Millisecond
+	o.FlushIntervalAway = 50 * time.Millisecond
 	o.EdgesInterval = 0
 	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	return o
@@ -189,6 +191,7 @@ type proxy struct {
 	l    net.Listener
 	to   string
 	up   atomic.Bool
+	hang atomic.Bool // nothing passes, and nobody is told
 	mu   sync.Mutex
 	open []net.Conn
 }
@@ -228,8 +231,21 @@ func (p *proxy) serve() {
 		p.mu.Lock()
 		p.open = append(p.open, c, s)
 		p.mu.Unlock()
-		go func() { io.Copy(s, c); s.Close() }()
-		go func() { io.Copy(c, s); c.Close() }()
+		go p.pass(s, c)
+		go p.pass(c, s)
+	}
+}
+
+func (p *proxy) pass(to, from net.Conn) {
+	defer to.Close()
+	for buf := make([]byte, 32<<10); ; {
+		n, err := from.Read(buf)
+		for p.hang.Load() {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
 	}
 }
 
@@ -248,6 +264,16 @@ func TestClickHouseAway(t *testing.T) {
 	p, via := newProxy(t, dsn)
 	o := testOptions(t, via)
 	o.keep = 10 * time.Millisecond
+	var mu sync.Mutex
+	var inserted []string // batches, in the order of their spans' inserts; guarded by mu
+	o.insertFault = func(table, token string) (before, after error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if batch, _, _ := strings.Cut(token, "/"); table == "spans" && !slices.Contains(inserted, batch) {
+			inserted = append(inserted, batch)
+		}
+		return nil, nil
+	}
 	in := start(t, o)
 	submit(t, in, Traces, spansOf(0, 10))
 	p.cut()
@@ -258,8 +284,54 @@ func TestClickHouseAway(t *testing.T) {
 	if in.Stats().Spool.Bytes == 0 {
 		t.Error("nothing in the spool while ClickHouse is away")
 	}
+	in.replay.mu.Lock()
+	waiting := slices.Clone(in.replay.pending)
+	in.replay.mu.Unlock()
+	mu.Lock()
+	inserted = nil
+	mu.Unlock()
 	p.up.Store(true)
 	exactlyOnce(t, conn, 310)
+	waitFor(t, "an empty spool", func() bool { return in.spool.Files() == 0 && !in.away.Load() })
+	mu.Lock()
+	defer mu.Unlock()
+	replayed := slices.DeleteFunc(inserted, func(batch string) bool { return !slices.Contains(waiting, batch) })
+	if len(waiting) < 3 || !slices.Equal(replayed, waiting) {
+		t.Errorf("replayed %v, want %v", replayed, waiting)
+	}
+}
+
+// A ClickHouse that neither answers nor hangs up, as behind a broken network or with a stuck disk: requests are soon
+// taken at full speed again, into the spool, and are there once when it goes on.
+func TestClickHouseHangs(t *testing.T) {
+	conn, dsn := storetest.DB(t)
+	p, via := newProxy(t, dsn)
+	o := testOptions(t, via)
+	o.keep, o.stuck, o.InsertTimeout = 10*time.Millisecond, 200*time.Millisecond, 3*time.Second
+	in := start(t, o)
+	submit(t, in, Traces, spansOf(0, 10))
+	exactlyOnce(t, conn, 10)
+	p.hang.Store(true)
+	sent := uint64(1)
+	send := func() time.Duration {
+		begun := time.Now()
+		submit(t, in, Traces, spansOf(1000*sent, 10))
+		sent++
+		return time.Since(begun)
+	}
+	waitFor(t, "ClickHouse counts as away", func() bool { send(); return in.away.Load() })
+	slow := 0
+	for range 50 {
+		if send() > 100*time.Millisecond {
+			slow++
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if slow > 5 {
+		t.Errorf("%d of 50 requests took over 100 ms although there is a spool", slow)
+	}
+	p.hang.Store(false)
+	exactlyOnce(t, conn, 10*sent)
 	waitFor(t, "an empty spool", func() bool { return in.spool.Files() == 0 && !in.away.Load() })
 }
 

@@ -35,6 +35,9 @@ type Options struct {
 	FlushInterval time.Duration
 	// FlushIntervalBusy is the same while batches are large (10,000 items or more). Default 1 s.
 	FlushIntervalBusy time.Duration
+	// FlushIntervalAway is the same while ClickHouse is away: batches are then files of the spool, which had better be
+	// few and large when they are replayed. Default 10 s.
+	FlushIntervalAway time.Duration
 	// Flushers is how many batches are inserted at once. Default 2.
 	Flushers int
 	// Lanes is how many batches may be open at once; a second is opened only when requests meet at the first.
@@ -68,6 +71,8 @@ type Options struct {
 
 	// keep is how long the file of a stored batch stays: keepStored, less in tests.
 	keep time.Duration
+	// stuck is flushersStuck, less in tests.
+	stuck time.Duration
 	// patience is the longest time between two attempts to replay one batch: 5 s, less in tests.
 	patience time.Duration
 	// spoolFault and insertFault, set by tests only, fail a write step before it happens, or report failure although
@@ -80,11 +85,11 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		SpoolBytes: 8 << 30, SpoolReserve: 512 << 20, SyncDelay: 3 * time.Millisecond,
-		FlushRows: 150_000, FlushBytes: 72 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second,
+		FlushRows: 150_000, FlushBytes: 72 << 20, FlushInterval: 400 * time.Millisecond, FlushIntervalBusy: time.Second, FlushIntervalAway: 10 * time.Second,
 		Flushers: 2, Lanes: min(max(runtime.GOMAXPROCS(0)/2, 1), 4),
 		InsertTimeout: time.Minute, SpoolAfter: 2 * time.Second,
 		InFlightBytes: 256 << 20, DuplicateWindow: 10 * time.Minute, DuplicateRequests: 1_000_000,
-		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(), keep: keepStored, patience: 5 * time.Second,
+		Limits: DefaultLimits(), EdgesInterval: 10 * time.Second, Logger: slog.Default(), keep: keepStored, stuck: flushersStuck, patience: 5 * time.Second,
 	}
 }
 
@@ -100,8 +105,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("ingest: FlushBytes %d: want 1 to 1 GiB", o.FlushBytes)
 	case o.Flushers < 1 || o.Lanes < 1:
 		return errors.New("ingest: Flushers and Lanes must be at least 1")
-	case o.FlushInterval <= 0 || o.FlushIntervalBusy <= 0 || o.InsertTimeout <= 0:
-		return errors.New("ingest: FlushInterval, FlushIntervalBusy and InsertTimeout must be positive")
+	case o.FlushInterval <= 0 || o.FlushIntervalBusy <= 0 || o.FlushIntervalAway <= 0 || o.InsertTimeout <= 0:
+		return errors.New("ingest: FlushInterval, FlushIntervalBusy, FlushIntervalAway and InsertTimeout must be positive")
 	case o.InFlightBytes < 1<<20:
 		return fmt.Errorf("ingest: InFlightBytes %d: want at least 1 MiB", o.InFlightBytes)
 	}

@@ -120,7 +120,7 @@ func (r *replayer) waitForStore() bool {
 		err := r.in.pool.do(ctx, ch.Query{Body: "SELECT 1 FORMAT Null"})
 		cancel()
 		if err == nil {
-			r.in.away.Store(false)
+			r.in.back()
 			return true
 		}
 		if !r.pause(wait) {

@@ -93,6 +93,7 @@ func crash(o options) error {
 	if v != (verdict{}) {
 		return errors.New("the data are kept in " + root)
 	}
+	p.Stop()
 	return os.RemoveAll(root)
 }
 
