@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"web":                 {},
 	"deploy":              {},
 	"cmd/tidemark":        {"anomaly", "anomaly/*", "cmd/tidemark/config", "ingest", "ingest/otlp", "ingest/pprof", "query", "query/api", "query/auth", "query/live", "store", "store/engine", "web"},
-	"cmd/tidemark/config": {"anomaly/*", "ingest", "ingest/otlp"},
+	"cmd/tidemark/config": {"anomaly/*", "ingest", "ingest/otlp", "ingest/pprof"},
 	"cmd/demo":            {"cmd/demo/internal/*"},
 	"cmd/demo/internal/*": {"cmd/demo/internal/*"},
 	"bench/*":             {"bench/run", "ingest", "ingest/otlp", "store", "store/engine"},

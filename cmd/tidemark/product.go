@@ -54,6 +54,8 @@ type product struct {
 	api         *api.API
 	ingest      *ingest.Ingest // nil without the ingest role
 	otlp        *otlp.Server
+	profiles    *pprof.Receiver
+	scraper     *pprof.Scraper
 	self        *selfTelemetry
 	http        *http.Server
 	addr        net.Addr
@@ -70,7 +72,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startIngest, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -179,9 +181,9 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.Origins(), p.config.MaxRequestBytes, p.config.MaxRequests
-	po := pprof.DefaultOptions()
-	po.MaxBody, po.Logger = p.config.MaxRequestBytes, p.log
-	ro.Handle = pprof.New(in.Submit, po)
+	ro.Refused = in.Refuse
+	p.profiles = p.profileReceiver(in)
+	ro.Handle = p.profiles
 	p.otlp, err = otlp.Serve(in.Submit, ro)
 	if err != nil {
 		return err
@@ -223,6 +225,9 @@ func (p *product) startHTTP(context.Context) error {
 		o.Live, o.Web = p.hub, web.Handler()
 	}
 	o.Notify = p.notify
+	if p.scraper != nil {
+		o.ProfileTargets = p.profileTargets
+	}
 	if p.deployments != nil {
 		o.Deploy = p.deployments.Post
 	}

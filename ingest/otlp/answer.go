@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/tidemarkhq/tidemark/ingest"
 )
-
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
 // appendResponse encodes an Export…ServiceResponse: the three signals use the same field numbers.
 //

@@ -12,7 +12,6 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // registers before us, so that ours, which is faster, replaces it
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
@@ -45,7 +44,8 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-func (s *Server) newGRPC() *grpc.Server {
+// newGRPC makes the server of the port, or the one without TLS and keys that only this process can reach.
+func (s *Server) newGRPC(port bool) *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(s.opts.MaxBody),
@@ -60,24 +60,56 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionIdle: 30 * time.Minute,
 			MaxConnectionAge: time.Duration(math.MaxInt64)}),
-		grpc.InTapHandle(s.tap),
+		grpc.StatsHandler(refusals{s}),
 	}
-	if s.opts.TLS != nil {
+	if port {
+		opts = append(opts, grpc.InTapHandle(s.tap))
+	}
+	if port && s.opts.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))
 	}
 	g := grpc.NewServer(opts...)
-	g.RegisterService(s.service("opentelemetry.proto.collector.trace.v1.TraceService", ingest.Traces), s)
-	g.RegisterService(s.service("opentelemetry.proto.collector.logs.v1.LogsService", ingest.Logs), s)
-	g.RegisterService(s.service("opentelemetry.proto.collector.metrics.v1.MetricsService", ingest.Metrics), s)
+	for name, signal := range services {
+		g.RegisterService(s.service(name, signal), s)
+	}
 	return g
 }
 
+var services = map[string]ingest.Signal{
+	"opentelemetry.proto.collector.trace.v1.TraceService":     ingest.Traces,
+	"opentelemetry.proto.collector.logs.v1.LogsService":       ingest.Logs,
+	"opentelemetry.proto.collector.metrics.v1.MetricsService": ingest.Metrics,
+}
+
 // tap refuses a request before its body is read.
-func (s *Server) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	signal, known := signalOf(info.FullMethodName)
 	if s.requests.Load() >= int64(s.opts.MaxRequests) {
-		return ctx, retryable(codes.Unavailable, "too many requests under way", time.Second).Err()
+		if known {
+			s.refused(signal, ingest.RefusedTooMany, tooMany())
+		}
+		return ctx, tooMany().Err()
 	}
-	return ctx, nil
+	if s.opts.Authorize == nil {
+		return ctx, nil
+	}
+	scope := ""
+	if known {
+		scope = signal.String()
+	}
+	sender, err := s.opts.Authorize(keyOfGRPC(info.Header), scope)
+	if err != nil {
+		st, after := statusOf(err)
+		if known {
+			s.refused(signal, httpReason(httpStatus(st, after)), st)
+		}
+		return ctx, st.Err()
+	}
+	return context.WithValue(ctx, senderKey{}, sender), nil
+}
+
+func tooMany() *status.Status {
+	return retryable(codes.Unavailable, "too many requests under way", busyFor)
 }
 
 func (s *Server) service(name string, signal ingest.Signal) *grpc.ServiceDesc {
@@ -91,38 +123,27 @@ func (s *Server) service(name string, signal ingest.Signal) *grpc.ServiceDesc {
 
 func (s *Server) export(ctx context.Context, signal ingest.Signal, decode func(any) error) (any, error) {
 	if !s.enter() {
-		return nil, retryable(codes.Unavailable, "too many requests under way", time.Second).Err()
-	}
-	defer s.leave()
-	if err := s.authorizeGRPC(ctx, signal); err != nil {
-		st, _ := statusOf(err)
+		handled(ctx)
+		st := tooMany()
+		s.refused(signal, ingest.RefusedTooMany, st)
 		return nil, st.Err()
 	}
+	defer s.leave()
 	var req rawRequest
 	if err := decode(&req); err != nil {
 		return nil, err
 	}
+	handled(ctx)
 	defer req.buf.Free()
+	sender := senderOf(ctx)
+	charge(sender, req.buf.Len(), 0)
 	res, err := s.sink(ctx, signal, req.buf.ReadOnlyData())
 	if err != nil {
 		st, _ := statusOf(err)
 		return nil, st.Err()
 	}
+	charge(sender, 0, res.Accepted+res.Rejected)
 	return rawResponse(appendResponse(nil, res)), nil
-}
-
-func (s *Server) authorizeGRPC(ctx context.Context, signal ingest.Signal) error {
-	if s.opts.Authorize == nil {
-		return nil
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	key := bearer(func(name string) string {
-		if v := md.Get(name); len(v) > 0 {
-			return v[0]
-		}
-		return ""
-	})
-	return s.opts.Authorize(ctx, key, signal.String())
 }
 
 func init() {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,17 +30,17 @@ const (
 
 func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
-	for path, signal := range map[string]ingest.Signal{"/v1/traces": ingest.Traces, "/v1/logs": ingest.Logs, "/v1/metrics": ingest.Metrics} {
+	for path, signal := range paths {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.receive(w, r, signal) })
 	}
 	if s.opts.Handle != nil {
-		mux.Handle("/", s.opts.Handle)
+		mux.Handle("/", metered(s.opts.Handle))
 	} else {
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, http.StatusNotFound, status.Newf(codes.NotFound, "no such path %s; OTLP is received at /v1/traces, /v1/logs and /v1/metrics", r.URL.Path), 0)
 		})
 	}
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
+	return &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
 		MaxHeaderBytes: 32 << 10}
 }
 
@@ -51,9 +50,6 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 const keptBody = 4 << 20
 
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.Signal) {
-	if s.cors(w, r) {
-		return
-	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		s.fail(w, r, http.StatusMethodNotAllowed, status.Newf(codes.Unimplemented, "method %s: want POST", r.Method), 0)
@@ -66,16 +62,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.S
 		return
 	}
 	if !s.enter() {
-		s.fail(w, r, http.StatusServiceUnavailable, status.New(codes.Unavailable, "too many requests under way"), time.Second)
+		s.fail(w, r, http.StatusServiceUnavailable, tooMany(), busyFor)
 		return
 	}
 	defer s.leave()
-	if s.opts.Authorize != nil {
-		if err := s.opts.Authorize(r.Context(), bearer(r.Header.Get), signal.String()); err != nil {
-			s.failWith(w, r, err)
-			return
-		}
-	}
 	buf := bodies.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer func() {
@@ -87,11 +77,14 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.S
 	if !ok {
 		return
 	}
+	sender := senderOf(r.Context())
+	charge(sender, len(body), 0)
 	res, err := s.sink(r.Context(), signal, body)
 	if err != nil {
 		s.failWith(w, r, err)
 		return
 	}
+	charge(sender, 0, res.Accepted+res.Rejected)
 	s.succeed(w, kind, signal, res)
 }
 
@@ -174,11 +167,24 @@ func (s *Server) succeed(w http.ResponseWriter, kind string, signal ingest.Signa
 
 func (s *Server) failWith(w http.ResponseWriter, r *http.Request, err error) {
 	st, after := statusOf(err)
-	s.fail(w, r, httpStatus(st, after), st, after)
+	var denied *Denied
+	if errors.As(err, &denied) {
+		s.fail(w, r, httpStatus(st, after), st, after)
+		return
+	}
+	s.answer(w, r, httpStatus(st, after), st, after)
 }
 
-// fail answers with a google.rpc.Status in the request's own encoding.
+// fail refuses a request that the sink has not seen.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, st *status.Status, after time.Duration) {
+	if signal, ok := paths[r.URL.Path]; ok {
+		s.refused(signal, httpReason(code), st)
+	}
+	s.answer(w, r, code, st, after)
+}
+
+// answer sends a google.rpc.Status in the request's own encoding.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, code int, st *status.Status, after time.Duration) {
 	if after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	}
@@ -199,29 +205,4 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, st *stat
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(code)
 	w.Write(body)
-}
-
-// cors answers preflights and lets the allowed origins read our answers. It reports whether the request is done.
-func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	allowed := origin != "" && (slices.Contains(s.opts.AllowedOrigins, origin) || slices.Contains(s.opts.AllowedOrigins, "*"))
-	if allowed {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Add("Vary", "Origin")
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
-	}
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	if !allowed {
-		w.WriteHeader(http.StatusForbidden)
-		return true
-	}
-	h := w.Header()
-	h.Set("Access-Control-Allow-Methods", "POST")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Ingest-Key, X-Api-Key")
-	h.Set("Access-Control-Max-Age", "7200")
-	w.WriteHeader(http.StatusNoContent)
-	return true
 }

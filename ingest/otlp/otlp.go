@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/tidemarkhq/tidemark/ingest"
 )
@@ -34,13 +36,16 @@ type Options struct {
 	MaxRequests int
 	// ReadTimeout is how long a client may take to send one HTTP request. Default 60 s.
 	ReadTimeout time.Duration
-	// TLS, if set, is used on both ports. Default nil: plain text.
+	// TLS, if set, is used on both ports. Its NextProtos should be h2 and http/1.1. Default nil: plain text.
 	TLS *tls.Config
-	// AllowedOrigins are the web origins whose browsers may send, exactly as browsers name them, or "*". Default none.
+	// AllowedOrigins are the web origins whose pages may send, exactly as browsers name them, with * for the first
+	// label (https://*.example.com), or "*" for every one. Default none: what a page of any origin sends is refused.
 	AllowedOrigins []string
-	// Authorize checks an ingest key ("" if none was sent) for a signal ("traces", "logs", "metrics"). It returns nil
-	// or a *Denied. Default nil: everyone may send.
-	Authorize func(ctx context.Context, key, signal string) error
+	// Authorize admits requests. Default nil: everyone may send.
+	Authorize Authorize
+	// Refused is told of requests that are refused before the sink sees them, with one of ingest's reasons and what the
+	// client was told: (*ingest.Ingest).Refused. Default nil.
+	Refused func(signal ingest.Signal, reason, detail string)
 	// Handle answers further paths of the HTTP port; nil answers them with 404.
 	Handle http.Handler
 	// Logger. Default slog.Default().
@@ -70,6 +75,7 @@ type Server struct {
 	opts  Options
 	sink  Sink
 	grpc  *grpc.Server
+	local *grpc.Server // for this process itself; nil until Dial
 	http  *http.Server
 	gaddr net.Addr
 	haddr net.Addr
@@ -104,15 +110,18 @@ func Serve(sink Sink, opts Options) (*Server, error) {
 		s.haddr = hl.Addr()
 	}
 	if gl != nil {
-		s.grpc = s.newGRPC()
+		s.grpc = s.newGRPC(true)
 		go s.run("grpc", func() error { return s.grpc.Serve(gl) })
 	}
 	if hl != nil {
 		s.http = s.newHTTP()
-		if opts.TLS != nil {
-			hl = tls.NewListener(hl, opts.TLS)
-		}
-		go s.run("http", func() error { return s.http.Serve(hl) })
+		go s.run("http", func() error {
+			if opts.TLS == nil {
+				return s.http.Serve(hl)
+			}
+			s.http.TLSConfig = opts.TLS
+			return s.http.ServeTLS(hl, "", "")
+		})
 	}
 	return s, nil
 }
@@ -144,20 +153,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			s.http.Close()
 		}
 	}
-	if s.grpc != nil {
+	for _, g := range []*grpc.Server{s.grpc, s.local} {
+		if g == nil {
+			continue
+		}
 		stopped := make(chan struct{})
 		go func() {
-			s.grpc.GracefulStop()
+			g.GracefulStop()
 			close(stopped)
 		}()
 		select {
 		case <-stopped:
 		case <-ctx.Done():
-			s.grpc.Stop()
+			g.Stop()
 			err = ctx.Err()
 		}
 	}
 	return err
+}
+
+// Dial connects this process to its own server, past TLS and keys: nobody else can come this way, as nothing listens.
+// It may be called once, before Shutdown.
+func (s *Server) Dial() (*grpc.ClientConn, error) {
+	l := bufconn.Listen(256 << 10)
+	s.local = s.newGRPC(false)
+	go s.run("local", func() error { return s.local.Serve(l) })
+	return grpc.NewClient("passthrough:///self", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
 }
 
 // enter admits a request; leave must follow if it was admitted.
@@ -170,20 +192,3 @@ func (s *Server) enter() bool {
 }
 
 func (s *Server) leave() { s.requests.Add(-1) }
-
-// bearer finds the ingest key in what common SDKs and agents send.
-func bearer(get func(string) string) string {
-	if v := get("authorization"); v != "" {
-		const prefix = "bearer "
-		if len(v) > len(prefix) && equalFold(v[:len(prefix)], prefix) {
-			return v[len(prefix):]
-		}
-		return v
-	}
-	for _, name := range []string{"x-ingest-key", "x-api-key", "api-key"} {
-		if v := get(name); v != "" {
-			return v
-		}
-	}
-	return ""
-}

@@ -286,35 +286,6 @@ func TestGRPCRefusals(t *testing.T) {
 	})
 }
 
-func TestKeysAreFound(t *testing.T) {
-	pb, _ := payload().MarshalProto()
-	var got string
-	srv := serve(t, &sink{}, func(o *Options) {
-		o.Authorize = func(_ context.Context, key, signal string) error {
-			got = signal + ":" + key
-			return nil
-		}
-	})
-	for _, header := range [][2]string{{"Authorization", "Bearer k1"}, {"authorization", "bearer k1"}, {"x-api-key", "k1"}, {"X-Ingest-Key", "k1"}} {
-		got = ""
-		post(t, srv, "/v1/traces", pb, "Content-Type", typeProtobuf, header[0], header[1])
-		if got != "traces:k1" {
-			t.Errorf("%v: %q", header, got)
-		}
-	}
-}
-
-func TestCORS(t *testing.T) {
-	srv := serve(t, &sink{}, func(o *Options) { o.AllowedOrigins = []string{"https://shop.example"} })
-	for origin, code := range map[string]int{"https://shop.example": 204, "https://evil.example": 403} {
-		res, _ := post(t, srv, "/v1/traces", nil, "method", "OPTIONS", "Origin", origin, "Access-Control-Request-Method", "POST")
-		allowed := res.Header.Get("Access-Control-Allow-Origin")
-		if res.StatusCode != code || (allowed == origin) != (code == 204) {
-			t.Errorf("%s: %d, allowed %q", origin, res.StatusCode, allowed)
-		}
-	}
-}
-
 func TestShutdownWaitsForRequestsUnderWay(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	o := DefaultOptions()

@@ -11,6 +11,7 @@ import { ingestRoute } from "@/pages/ingest/route";
 import { logsRoute } from "@/pages/logs/route";
 import { mapRoute } from "@/pages/map/route";
 import { metricsRoute } from "@/pages/metrics/route";
+import { profilesRoute } from "@/pages/profiles/route";
 import { serviceRoute } from "@/pages/service/route";
 import { servicesRoute } from "@/pages/services/route";
 import { settingsRoute } from "@/pages/settings/route";
@@ -26,7 +27,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, profilesRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,

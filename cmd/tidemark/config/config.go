@@ -59,6 +59,8 @@ type Config struct {
 	StopTimeout   time.Duration
 	MemoryTarget  int64 // bytes
 
+	ProfileTargets, ScrapeAllow string
+
 	PublicURL     string
 	NotifyAllow   string
 	SecretKeyFile string
@@ -128,6 +130,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
 	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
 	c.notifyFlags(fs)
+	c.profileFlags(fs)
 	c.ingestFlags(fs)
 	return fs
 }
@@ -157,6 +160,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
 	}
 	if err := c.checkNotify(); err != nil {
+		return err
+	}
+	if err := c.checkProfiles(); err != nil {
 		return err
 	}
 	return checkLimits(&c.Ingest.Limits)

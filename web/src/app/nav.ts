@@ -1,5 +1,5 @@
 // The rail's entries: one list, so that a later page is one line here.
-import { Activity, BellRing, Boxes, ChartLine, type LucideIcon, Network, ScrollText, Settings, Siren, Waypoints } from "lucide-react";
+import { Activity, BellRing, Boxes, ChartLine, Flame, type LucideIcon, Network, ScrollText, Settings, Siren, Waypoints } from "lucide-react";
 
 export interface NavEntry {
   to: `/${string}`;
@@ -16,6 +16,7 @@ export const NAV: readonly NavEntry[] = [
   { to: "/logs", label: "Logs", icon: ScrollText, key: "l" },
   // Not "/metrics": that is the process's own state for Prometheus, on the same port.
   { to: "/metrics/explore", label: "Metrics", icon: ChartLine, key: "c" },
+  { to: "/profiles", label: "Profiles", icon: Flame, key: "p" },
   { to: "/incidents", label: "Incidents", icon: Siren, key: "n" },
   { to: "/alerts", label: "Alerts", icon: BellRing, key: "a" },
   { to: "/ingest", label: "Ingest", icon: Activity, key: "i" },

@@ -1,0 +1,261 @@
+import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useAppearance } from "@/app/theme";
+import { type Flame, neighbour, nodeAt, project, sides } from "@/lib/flame";
+import { type FlameColour, type FlameView, paint, ROW } from "./paintFlame";
+import css from "./FlameGraph.module.css";
+
+interface Props {
+  flame: Flame;
+  label: string;
+  colour: FlameColour;
+  /** Frames that a search found. */
+  found: Uint8Array | null;
+  /** A value of the tree in words. */
+  words: (v: number) => string;
+  /** A click that is no zoom: the function to look at. */
+  onFunction?: (name: string) => void;
+  /** The root is at the bottom: for callers. */
+  upward?: boolean;
+}
+
+const LEAST_HEIGHT = 240;
+const MOST_HEIGHT = 900;
+
+/** A call tree: width is what a call takes, with what it calls. Click or Enter zooms, Escape goes back. */
+export function FlameGraph({ flame, label, colour, found, words, onFunction }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const help = useId();
+  const appearance = useAppearance();
+  const [zoom, setZoom] = useState(0);
+  const [focus, setFocus] = useState(-1);
+  const [width, setWidth] = useState(600);
+  const hover = useRef(-1);
+  const past = useRef<number[]>([]);
+
+  // A new tree: what was zoomed into is looked for again by its path, so that live data does not throw one out.
+  const path = useRef<number[]>([]);
+  const [shown, setShown] = useState(flame);
+  if (shown !== flame) {
+    setShown(flame);
+    setZoom(samePath(shown, flame, path.current));
+    setFocus(-1);
+    past.current = [];
+  }
+
+  const rows = flame.deepest + 1;
+  const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW + 2));
+
+  const draw = useCallback(() => {
+    const el = canvas.current;
+    const box = scroller.current;
+    if (!el || !box) return;
+    const ratio = devicePixelRatio || 1;
+    const visible = box.clientHeight;
+    if (el.width !== Math.round(width * ratio) || el.height !== Math.round(visible * ratio)) {
+      el.width = Math.round(width * ratio);
+      el.height = Math.round(visible * ratio);
+    }
+    const ctx = el.getContext("2d")!;
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, width, visible);
+    const top = Math.floor(box.scrollTop / ROW);
+    ctx.translate(0, -(box.scrollTop - top * ROW));
+    const view: FlameView = { zoom, width, top, bottom: top + Math.ceil(visible / ROW) + 1, colour, found, hover: hover.current, focus };
+    paint(ctx, flame, view);
+  }, [flame, zoom, width, colour, found, focus]);
+
+  const pending = useRef(0);
+  const schedule = useCallback(() => {
+    cancelAnimationFrame(pending.current);
+    pending.current = requestAnimationFrame(draw);
+  }, [draw]);
+
+  useLayoutEffect(draw, [draw, appearance, height]);
+  useEffect(() => () => cancelAnimationFrame(pending.current), []);
+  useLayoutEffect(() => {
+    const box = scroller.current!;
+    const watch = new ResizeObserver(() => setWidth(box.clientWidth));
+    watch.observe(box);
+    setWidth(box.clientWidth);
+    return () => watch.disconnect();
+  }, []);
+
+  const zoomTo = (node: number) => {
+    if (node === zoom) return;
+    past.current.push(zoom);
+    path.current = framesTo(flame, node);
+    setZoom(node);
+  };
+  const back = () => {
+    const last = past.current.pop() ?? 0;
+    path.current = framesTo(flame, last);
+    setZoom(last);
+  };
+
+  const at = (e: { clientX: number; clientY: number }) => {
+    const box = scroller.current!.getBoundingClientRect();
+    const y = e.clientY - box.top + scroller.current!.scrollTop;
+    return nodeAt(flame, zoom, Math.floor(y / ROW), (e.clientX - box.left) / width);
+  };
+  const move = (e: PointerEvent) => {
+    const node = at(e);
+    if (node !== hover.current) {
+      hover.current = node;
+      schedule();
+    }
+    showTip(tip.current!, scroller.current!, flame, node, e, words);
+  };
+  const leave = () => {
+    hover.current = -1;
+    tip.current!.hidden = true;
+    schedule();
+  };
+  const key = (e: KeyboardEvent) => {
+    const step = ({ ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" } as const)[e.key];
+    if (step) {
+      e.preventDefault();
+      const next = focus < 0 ? zoom : neighbour(flame, focus, step);
+      setFocus(next);
+      const top = flame.depth[next]! * ROW;
+      const box = scroller.current!;
+      if (top < box.scrollTop) box.scrollTop = top;
+      else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
+    } else if (e.key === "Enter" && focus >= 0) zoomTo(focus);
+    else if (e.key === " " && focus > 0) {
+      e.preventDefault();
+      onFunction?.(nameOf(flame, focus));
+    } else if (e.key === "Escape") {
+      if (zoom === 0 && past.current.length === 0) return;
+      e.stopPropagation();
+      back();
+    } else if (e.key === "Home") zoomTo(0);
+  };
+
+  const spoken = useMemo(() => (focus < 0 ? "" : describe(flame, focus, words)), [flame, focus, words]);
+  return (
+    <div className={css.flame}>
+      <div className={css.crumb}>
+        {zoom > 0 ? (
+          <>
+            <button type="button" className={css.back} onClick={() => zoomTo(0)}>
+              All
+            </button>
+            <span aria-hidden>›</span>
+            <span className={css.zoomed}>{nameOf(flame, zoom)}</span>
+            <span className={css.value}>{describeShare(flame, zoom, words)}</span>
+          </>
+        ) : (
+          <span className={css.value}>{describeShare(flame, 0, words)}</span>
+        )}
+      </div>
+      <div
+        ref={scroller}
+        className={css.scroll}
+        style={{ height }}
+        role="application"
+        aria-label={label}
+        aria-describedby={help}
+        tabIndex={0}
+        onScroll={schedule}
+        onPointerMove={move}
+        onPointerLeave={leave}
+        onKeyDown={key}
+        onClick={(e) => {
+          const node = at(e);
+          if (node < 0) return;
+          if (e.altKey || e.metaKey) onFunction?.(nameOf(flame, node));
+          else zoomTo(node);
+        }}
+        onContextMenu={(e) => {
+          const node = at(e);
+          if (node <= 0 || !onFunction) return;
+          e.preventDefault();
+          onFunction(nameOf(flame, node));
+        }}
+        onDoubleClick={() => zoomTo(0)}
+      >
+        <div className={css.sticky}>
+          <canvas ref={canvas} className={css.canvas} style={{ width, height }} />
+        </div>
+        <div style={{ height: Math.max(0, rows * ROW - height) }} />
+      </div>
+      <div ref={tip} className={css.tip} hidden />
+      <p id={help} className="visually-hidden">
+        Arrow keys move between calls, Enter zooms in, Space shows callers and callees, Escape goes back. The table below has the same numbers.
+      </p>
+      <div aria-live="polite" className="visually-hidden">
+        {spoken}
+      </div>
+    </div>
+  );
+}
+
+export function nameOf(f: Flame, node: number): string {
+  const frame = f.frame[node]!;
+  return frame < 0 ? "all" : f.frames[frame]!.function;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+}
+
+function describeShare(f: Flame, node: number, words: (v: number) => string): string {
+  const whole = f.total[0] || 1;
+  const text = `${words(f.total[node]!)}, ${percent(f.total[node]! / whole)}`;
+  if (!f.baseTotal) return text;
+  return `${text}; before ${words(f.baseTotal[node]!)}, ${percent(f.baseTotal[node]! / (f.baseTotal[0] || 1))}`;
+}
+
+function describe(f: Flame, node: number, words: (v: number) => string): string {
+  return `${nameOf(f, node)}: ${describeShare(f, node, words)}, by itself ${words(f.self[node]!)}`;
+}
+
+function framesTo(f: Flame, node: number): number[] {
+  const out: number[] = [];
+  for (let at = node; at > 0; at = f.parent[at]!) out.unshift(f.frame[at]!);
+  return out;
+}
+
+/** The node of another tree that is reached by the same calls; 0 if there is none. */
+function samePath(old: Flame, next: Flame, frames: readonly number[]): number {
+  let at = 0;
+  for (const fr of frames) {
+    const name = old.frames[fr]?.function;
+    let found = -1;
+    for (let c = at + 1; c < next.end[at]!; c = next.end[c]!) if (next.frames[next.frame[c]!]!.function === name) found = c;
+    if (found < 0) return 0;
+    at = found;
+  }
+  return at;
+}
+
+function showTip(el: HTMLDivElement, box: HTMLDivElement, f: Flame, node: number, e: { clientX: number; clientY: number }, words: (v: number) => string) {
+  if (node < 0 || !project(f, node, 0)) {
+    el.hidden = true;
+    return;
+  }
+  const frame = f.frames[f.frame[node]!];
+  const whole = f.total[0] || 1;
+  const lines: string[] = [`${words(f.total[node]!)} · ${percent(f.total[node]! / whole)} with what it calls`, `${words(f.self[node]!)} · ${percent(f.self[node]! / whole)} by itself`];
+  if (f.baseTotal) {
+    const [a, b] = sides(f);
+    const now = f.total[node]! * a;
+    const was = f.baseTotal[node]! * b;
+    lines.push(was === 0 ? "not there before" : now === 0 ? "no longer there" : `${percent(was)} of the whole before: ${now >= was ? "+" : "−"}${percent(Math.abs(now / was - 1))}`);
+  }
+  if (frame?.file) lines.push(`${frame.file}${frame.line ? `:${frame.line}` : ""}`);
+  el.replaceChildren(line("strong", nameOf(f, node)), ...lines.map((l) => line("div", l)));
+  el.hidden = false;
+  const outer = box.parentElement!.getBoundingClientRect();
+  const x = e.clientX - outer.left;
+  el.style.left = `${Math.max(4, Math.min(x + 14, outer.width - el.offsetWidth - 4))}px`;
+  el.style.top = `${e.clientY - outer.top + 18}px`;
+}
+
+function line(tag: string, text: string): HTMLElement {
+  const el = document.createElement(tag);
+  el.textContent = text;
+  return el;
+}
