@@ -30,6 +30,9 @@ type Options struct {
 	MaxProcesses int
 	// Authorize checks the ingest key of a request. Default nil: everyone may send.
 	Authorize func(r *http.Request) error
+	// Refused is told of each request that does not reach Submit: a reason, which is one of ingest's Refused constants,
+	// and what the client was told. Default nil.
+	Refused func(reason, example string)
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -88,17 +91,23 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*ht
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	default:
-		r.fail(w, &ingest.OverloadError{Reason: "too_many_requests", RetryAfter: time.Second, Err: errBusy})
+		r.refuse(ingest.RefusedTooMany, errBusy)
+		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: time.Second, Err: errBusy})
 		return
 	}
 	if r.opts.Authorize != nil {
 		if err := r.opts.Authorize(q); err != nil {
+			r.refuse(deniedFor(err), err)
 			r.fail(w, err)
 			return
 		}
 	}
 	res, err := take(q)
 	if err != nil {
+		var badly *badRequest
+		if errors.As(err, &badly) {
+			r.refuse(unreadFor(badly.code), err)
+		}
 		r.fail(w, err)
 		return
 	}
@@ -108,6 +117,35 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]int{"samples": res.Accepted})
+}
+
+func (r *Receiver) refuse(reason string, err error) {
+	if r.opts.Refused != nil {
+		r.opts.Refused(reason, err.Error())
+	}
+}
+
+func deniedFor(err error) string {
+	var coded Coded
+	if errors.As(err, &coded) {
+		switch code, _ := coded.HTTPStatus(); code {
+		case http.StatusForbidden:
+			return ingest.RefusedPermission
+		case http.StatusTooManyRequests:
+			return ingest.RefusedRate
+		}
+	}
+	return ingest.RefusedUnauthenticated
+}
+
+func unreadFor(code int) string {
+	switch code {
+	case http.StatusRequestEntityTooLarge:
+		return ingest.RefusedTooLarge
+	case http.StatusUnsupportedMediaType, http.StatusMethodNotAllowed:
+		return ingest.RefusedType
+	}
+	return ingest.RefusedBody
 }
 
 // Coded is an error that knows its HTTP status, as those of Authorize do.
