@@ -1,5 +1,5 @@
 // Starts the real program on free ports with an empty data directory, and stops it.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,46 +10,79 @@ const READY_MS = 90_000;
 const STOP_MS = 25_000;
 
 export class Product {
-  readonly url: string;
-  readonly otlp: string;
-  private readonly child: ChildProcess;
-  private readonly dir: string;
+  private constructor(
+    private child: ChildProcess,
+    private readonly dir: string,
+    private readonly args: readonly string[],
+    private addresses: Record<string, string>,
+  ) {}
 
-  private constructor(child: ChildProcess, dir: string, http: string, otlp: string) {
-    this.child = child;
-    this.dir = dir;
-    this.url = `http://${http}`;
-    this.otlp = `http://${otlp}`;
+  get url(): string {
+    return `http://${this.addresses.http}`;
+  }
+  get otlp(): string {
+    return `http://${this.addresses.otlp_http}`;
+  }
+  get otlpGRPC(): string {
+    return this.addresses.otlp_grpc!;
   }
 
   /** Resolves at the program's readiness line. Own telemetry is off: what is stored is what the test sent. */
-  static async start(args: string[] = ["--self-telemetry=false"]): Promise<Product> {
+  static async start(args: readonly string[] = ["--self-telemetry=false"]): Promise<Product> {
     const dir = mkdtempSync(join(tmpdir(), "tidemark-web-"));
-    const bin = process.env.TIDEMARK_BIN ?? join(root, "bin/tidemark");
-    const free = ["--http-addr", "--otlp-grpc-addr", "--otlp-http-addr"].flatMap((f) => [f, "127.0.0.1:0"]);
-    const child = spawn(bin, ["--data-dir", join(dir, "data"), ...free, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-    let said = "";
-    child.stderr!.on("data", (b: Buffer) => (said = (said + b.toString()).slice(-4000)));
     try {
-      const ready = await readiness(child, () => said);
-      return new Product(child, dir, ready.http!, ready.otlp_http!);
+      const free = ["--http-addr", "--otlp-grpc-addr", "--otlp-http-addr"].flatMap((f) => [f, "127.0.0.1:0"]);
+      const { child, ready } = await launch(dir, [...free, ...args]);
+      return new Product(child, dir, args, ready);
     } catch (e) {
-      child.kill("SIGKILL");
       rmSync(dir, { recursive: true, force: true });
       throw e;
     }
   }
 
+  /** Stops the program and starts it on the same data and the same addresses. */
+  async restart(): Promise<void> {
+    await end(this.child);
+    const same = ["--http-addr", this.addresses.http!, "--otlp-grpc-addr", this.addresses.otlp_grpc!, "--otlp-http-addr", this.addresses.otlp_http!];
+    const { child, ready } = await launch(this.dir, [...same, ...this.args]);
+    this.child = child;
+    this.addresses = ready;
+  }
+
+  /** Runs a statement in the store. */
+  async sql(statement: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      execFile(bin(), ["sql", "--data-dir", join(this.dir, "data"), statement], { timeout: 60_000 }, (e, stdout, stderr) => (e ? reject(new Error(`${e.message}\n${stderr}`)) : resolve(stdout)));
+    });
+  }
+
   async stop(): Promise<void> {
-    const ended = new Promise((r) => this.child.once("exit", r));
-    if (this.child.exitCode === null) {
-      this.child.kill("SIGTERM");
-      const late = setTimeout(() => this.child.kill("SIGKILL"), STOP_MS);
-      await ended;
-      clearTimeout(late);
-    }
+    await end(this.child);
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+const bin = () => process.env.TIDEMARK_BIN ?? join(root, "bin/tidemark");
+
+async function launch(dir: string, args: readonly string[]): Promise<{ child: ChildProcess; ready: Record<string, string> }> {
+  const child = spawn(bin(), ["--data-dir", join(dir, "data"), ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  child.stderr!.on("data", (b: Buffer) => (said = (said + b.toString()).slice(-4000)));
+  try {
+    return { child, ready: await readiness(child, () => said) };
+  } catch (e) {
+    child.kill("SIGKILL");
+    throw e;
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((r) => child.once("exit", r));
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await ended;
+  clearTimeout(late);
 }
 
 /** The line "ready http=HOST:PORT otlp_grpc=… otlp_http=… pid=N engine_pid=N" as a record. */

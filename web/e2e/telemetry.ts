@@ -51,6 +51,10 @@ class Batch {
     return { traceId: o.traceId, spanId };
   }
 
+  get size(): number {
+    return this.byService.size;
+  }
+
   body(): string {
     return JSON.stringify({
       resourceSpans: [...this.byService].map(([service, spans]) => ({
@@ -112,4 +116,44 @@ export function keepSending(otlp: string): () => Promise<void> {
     stopped = true;
     await done;
   };
+}
+
+/**
+ * An even flow of orders over the past, ending now: what detection learns from. One in a hundred fails, as in any shop.
+ */
+export async function sendHistory(otlp: string, o: { hours: number; perSecond: number }): Promise<void> {
+  const now = Date.now();
+  const total = Math.round(o.hours * 3600 * o.perSecond);
+  const CHUNK = 400;
+  for (let i = 0; i < total; i += CHUNK) {
+    const batch = new Batch();
+    for (let j = i; j < Math.min(total, i + CHUNK); j++) checkout(batch, now - 2_000 - ((total - j) * 1000) / o.perSecond, j % 100 === 42 ? { error: "Read timed out" } : {});
+    await send(otlp, batch.body());
+  }
+}
+
+/** The same flow, live; `trouble` makes payment fail or slow from the next order on. */
+export class Flow {
+  trouble: { error?: string; slowMs?: number } = {};
+  private stopped = false;
+  private readonly done: Promise<void>;
+  private sent = 0;
+
+  constructor(otlp: string, perSecond: number) {
+    const began = Date.now();
+    this.done = (async () => {
+      while (!this.stopped) {
+        const due = Math.floor(((Date.now() - began) * perSecond) / 1000);
+        const batch = new Batch();
+        for (; this.sent < due; this.sent++) checkout(batch, Date.now() - 120 - (this.trouble.slowMs ?? 0), this.trouble.error || this.trouble.slowMs ? this.trouble : this.sent % 100 === 42 ? { error: "Read timed out" } : {});
+        if (batch.size > 0) await send(otlp, batch.body()).catch(() => undefined); // The product may be restarting.
+        await new Promise((r) => setTimeout(r, 200));
+      }
+    })();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.done;
+  }
 }
