@@ -128,7 +128,16 @@ func (d drawing) end() time.Time {
 func (c *canvas) encode() ([]byte, error) {
 	p := palette(c.d.color)
 	small := image.NewPaletted(c.Bounds(), p)
-	draw.Draw(small, c.Bounds(), c, image.Point{}, draw.Src)
+	known := map[color.RGBA]uint8{} // searching the palette for each pixel would take most of the time
+	for i := range small.Pix {
+		px := color.RGBA{c.Pix[4*i], c.Pix[4*i+1], c.Pix[4*i+2], 255}
+		index, ok := known[px]
+		if !ok {
+			index = uint8(p.Index(px))
+			known[px] = index
+		}
+		small.Pix[i] = index
+	}
 	var b bytes.Buffer
 	e := png.Encoder{CompressionLevel: png.BestCompression}
 	if err := e.Encode(&b, small); err != nil {

@@ -167,7 +167,11 @@ func deliverEmail(c *smtp.Client, from *mail.Address, to []*mail.Address, body [
 	var last error
 	for _, a := range to {
 		if err := c.Rcpt(a.Address); err != nil {
-			refused, last = append(refused, a.Address+": "+err.Error()), err
+			why := err.Error()
+			if said := (*textproto.Error)(nil); errors.As(err, &said) {
+				why = fmt.Sprintf("%d %s", said.Code, said.Msg)
+			}
+			refused, last = append(refused, a.Address+": "+why), err
 		}
 	}
 	if len(refused) == len(to) {

@@ -163,7 +163,7 @@ func (n *Notifier) follow(t *told, channel string, route *Route, h history, open
 		return nil
 	}
 	untold := h.last.Status == StatusPending && h.last.Attempts == 0 // it will be told as it is then
-	if h.last.State == StateResolved {
+	if h.last.State == StateResolved && t.deliveries[deliveryID(channel, inc.ID, fmt.Sprintf("updated-back-%d", inc.Flaps))] == nil {
 		return []*Delivery{n.add(t, channel, StateUpdated, fmt.Sprintf("updated-back-%d", inc.Flaps), "Back again", now)}
 	}
 	if inc.Severity == anomaly.SeverityCritical && rank(h.worst) < rank(inc.Severity) && !untold && t.deliveries[deliveryID(channel, inc.ID, "updated-critical")] == nil {
@@ -201,7 +201,7 @@ func (n *Notifier) resolve(t *told, channel string, h history, now time.Time) []
 	if t.incident.Flaps > 0 {
 		state = fmt.Sprintf("resolved-%d", t.incident.Flaps)
 	}
-	if t.deliveries[deliveryID(channel, t.incident.ID, state)] != nil {
+	if before := t.deliveries[deliveryID(channel, t.incident.ID, state)]; before != nil && before.Status != StatusSuppressed {
 		return nil
 	}
 	d := n.add(t, channel, StateResolved, state, "", now)
@@ -234,8 +234,12 @@ func deliveryID(channel, incident, state string) string {
 func (n *Notifier) add(t *told, channel string, state State, id, reason string, now time.Time) *Delivery {
 	now = now.UTC().Truncate(time.Millisecond)
 	first := n.firstOf(t, channel)
+	updated := now
+	if before := t.deliveries[deliveryID(channel, t.incident.ID, id)]; before != nil && !now.After(before.UpdatedAt) {
+		updated = before.UpdatedAt.Add(time.Millisecond) // its row must be the newer one
+	}
 	d := &Delivery{ID: deliveryID(channel, t.incident.ID, id), Channel: channel, Incident: t.incident.ID, State: state, Status: StatusPending, Title: t.incident.Title,
-		NextTry: now, CreatedAt: now, UpdatedAt: now, body: deliveryBody{Incident: t.incident, Reason: reason, At: now}}
+		NextTry: now, CreatedAt: now, UpdatedAt: updated, body: deliveryBody{Incident: t.incident, Reason: reason, At: now}}
 	if first != nil {
 		d.body.SkipResolved, d.body.RepeatAfter = first.body.SkipResolved, first.body.RepeatAfter
 	}

@@ -1,0 +1,9 @@
+package notify
+
+import (
+	"testing"
+
+	"github.com/tidemarkhq/tidemark/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
