@@ -6,7 +6,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html -type f 2>/dev/nul
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run demo test test-go test-race test-web test-e2e bench crash lint clean tools
+.PHONY: help build run demo test test-go test-race test-web test-e2e bench crash outage lint clean tools
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
 
@@ -57,6 +57,9 @@ test-e2e: build web/node_modules/.installed ## journeys in a real browser
 
 crash: build ## kill the product, the engine or both at random for 5 minutes and count what was acknowledged
 	@go run ./bench/crash -duration 5m -bin bin/tidemark
+
+outage: build ## ClickHouse away for an hour's worth of load: SPANS=18000000 RATE=40000
+	@go run ./bench/outage -bin bin/tidemark -spans $(or $(SPANS),18000000) -rate $(or $(RATE),40000)
 
 bench: build ## ingest beside the Collector: make bench TOOLS=DIRECTORY [MODES="traces-grpc logs"]
 	@./bench/peer.sh $(TOOLS) $(MODES)
