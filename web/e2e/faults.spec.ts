@@ -1,0 +1,114 @@
+// The demo's faults, one after the other: each leads to one incident with the right origin, and ends with the message
+// at a local chat. A shop needs a past to be known by: five minutes of real traffic are stored again for every five
+// minutes of the hours before. E2E_FAULTS=all runs the four of them (about forty minutes: each must be over before
+// the next, or they would be one incident); otherwise it is the first.
+import { expect, test } from "@playwright/test";
+import { Demo, type FaultName } from "./demo";
+import { Product } from "./product";
+import { Receiver } from "./receiver";
+
+interface Expected {
+  fault: FaultName;
+  origin: RegExp;
+  kind: "latency" | "errors";
+}
+
+const ALL: readonly Expected[] = [
+  { fault: "dependency-errors", origin: /^(payment|card)/, kind: "errors" },
+  { fault: "slow-query", origin: /^catalog/, kind: "latency" },
+  { fault: "n-plus-one", origin: /^cart/, kind: "latency" },
+  { fault: "slow-release", origin: /^recommendation/, kind: "latency" },
+];
+const faults = process.env.E2E_FAULTS === "all" ? ALL : ALL.slice(0, 1);
+
+const RATE = 6;
+const PAST_MINUTES = 5;
+const COPIES = 30; // Two and a half hours.
+const DETECT_MS = 150_000;
+const OVER_MS = 9 * 60_000;
+
+/** Slack's incoming webhook, as far as it matters here. */
+interface SlackMessage {
+  text?: string;
+  attachments?: { title?: string; fallback?: string; text?: string; title_link?: string; blocks?: unknown }[];
+  blocks?: unknown;
+}
+
+interface Listed {
+  id: string;
+  status: string;
+  title: string;
+  started_at: string;
+  root_causes: { service: string; kind: string }[];
+}
+
+test("the demo's faults lead to one incident each, with the right origin, and a message in the chat", async ({ page }) => {
+  test.setTimeout((8 + faults.length * 12) * 60_000);
+  const chat = await Receiver.start();
+  const product = await Product.start(["--self-telemetry=false", "--notify-allow=loopback"]);
+  const demo = await Demo.start(product.otlpGRPC, RATE);
+  try {
+    await page.waitForTimeout((PAST_MINUTES * 60 + 40) * 1000); // Real traffic, stored and settled.
+    await repeatIntoThePast(product);
+    await product.restart();
+    await page.waitForTimeout(60_000); // The demo connects again; life goes on.
+
+    // The channel, as a person sets it up.
+    await page.goto(`${product.url}/alerts?tab=channels&edit=new`);
+    await page.getByRole("radio", { name: /^Slack/ }).click();
+    await page.getByLabel("Name", { exact: true }).fill("#shop");
+    await page.getByLabel("Webhook URL").fill(`${chat.url}/services/T000/B000/shop`);
+    await page.getByRole("button", { name: "Add channel" }).click();
+    await expect(page.getByRole("list", { name: "Channels" })).toContainText("#shop");
+    expect(await incidents(product, "open")).toEqual([]);
+
+    for (const e of faults) {
+      const told = chat.received.length;
+      const began = Date.now();
+      await test.step(e.fault, async () => {
+        await page.goto(`${product.url}/incidents`);
+        await demo.fault(e.fault, true);
+        const open = page.getByRole("list", { name: "Open incidents" }).getByRole("link");
+        await expect(open.first()).toBeVisible({ timeout: DETECT_MS });
+        await open.first().click();
+        const origin = page.getByRole("heading", { level: 3 }).first();
+        await expect(origin).toHaveText(e.origin, { timeout: DETECT_MS });
+
+        await expect.poll(() => chat.received.length, { timeout: 60_000 }).toBeGreaterThan(told);
+        const message = JSON.stringify(chat.received[told]!.body as SlackMessage);
+        expect(message).toContain("/incidents/");
+        expect(message).toMatch(/payment|card|catalog|cart|recommendation|frontend|checkout/);
+        test.info().annotations.push({ type: e.fault, description: `message after ${((chat.received[told]!.at - began) / 1000).toFixed(0)} s` });
+        await expect(page.getByRole("list", { name: "Messages delivered" })).toContainText("#shop", { timeout: 30_000 });
+
+        await demo.fault(e.fault, false);
+        await expect.poll(async () => (await incidents(product, "open")).length, { timeout: OVER_MS, intervals: [5_000] }).toBe(0);
+        const mine = (await incidents(product, "resolved")).filter((i) => Date.parse(i.started_at) > began - 60_000);
+        expect(mine.map((i) => i.title)).toHaveLength(1);
+        expect(mine[0]!.root_causes[0]!.service).toMatch(e.origin);
+        expect(mine[0]!.root_causes[0]!.kind).toBe(e.kind);
+        // Told once that it began and once that it is over.
+        await expect.poll(() => chat.received.length, { timeout: 60_000 }).toBeGreaterThan(told + 1);
+      });
+    }
+  } finally {
+    await demo.stop();
+    await product.stop();
+    await chat.stop();
+  }
+});
+
+async function incidents(product: Product, status: string): Promise<Listed[]> {
+  const res = await fetch(`${product.url}/api/v1/incidents?status=${status}&from=now-1d&limit=100`);
+  return ((await res.json()) as { incidents: Listed[] }).incidents;
+}
+
+/** Stores the rollups of the last five full minutes again, once for each five minutes before. */
+async function repeatIntoThePast(product: Product): Promise<void> {
+  const seconds = PAST_MINUTES * 60;
+  await product.sql(`
+    INSERT INTO red_10s
+    SELECT level, ts - toIntervalSecond(${seconds} * n.number) AS ts, service, name, kind, env, version, instance, calls, errors, duration_sum, duration_max, duration_hist
+    FROM (SELECT * FROM red_10s WHERE ts >= now() - ${seconds} - 30 AND ts < now() - 30) AS r
+    CROSS JOIN (SELECT number + 1 AS number FROM numbers(${COPIES})) AS n`);
+}
