@@ -429,6 +429,9 @@ func percentOf(share float64) string {
 
 // quantity writes a value with a unit that a person reads.
 func quantity(v float64, unit string) string {
+	if unit == "nanoseconds/s" {
+		return fmt.Sprintf("%.3g cores", v/1e9)
+	}
 	base, per, _ := strings.Cut(unit, "/")
 	suffix := ""
 	switch per {

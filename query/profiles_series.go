@@ -61,14 +61,19 @@ func (db *DB) ProfileSeries(ctx context.Context, s ProfileSelection, by string, 
 	}
 	out := &ProfileSeries{Range: r, SampleType: sh.sampleType, Momentary: momentary(sh.sampleType)}
 	_, out.Unit = ProfileUnit(sh.sampleType)
-	scale := 1.0
+	scale := func(int) float64 { return 1 }
 	if !out.Momentary {
-		scale = 1 / r.seconds()
+		unit := 1.0
 		if out.Unit == "nanoseconds" {
-			scale, out.Unit = scale/1e9, "cores"
+			unit, out.Unit = 1e-9, "cores"
 		} else {
 			out.Unit += "/s"
 		}
+		covered, err := db.coverage(ctx, &s, r)
+		if err != nil {
+			return nil, err
+		}
+		scale = func(i int) float64 { return unit / cmp.Or(covered[i], r.seconds()) }
 	}
 	out.fill(values, r.Points(), scale, max(1, min(members, 50)), func(h uint64) string {
 		f := stacks[h]
@@ -87,7 +92,7 @@ func (db *DB) ProfileSeries(ctx context.Context, s ProfileSelection, by string, 
 const otherName = "(other)"
 
 // fill groups the values of stacks by name and keeps the largest members.
-func (out *ProfileSeries) fill(values map[int]map[uint64]float64, points int, scale float64, members int, name func(uint64) string) {
+func (out *ProfileSeries) fill(values map[int]map[uint64]float64, points int, scale func(int) float64, members int, name func(uint64) string) {
 	sums := map[string]float64{}
 	named := make([]map[string]float64, points)
 	out.Total = make([]*float64, points)
@@ -100,8 +105,8 @@ func (out *ProfileSeries) fill(values map[int]map[uint64]float64, points int, sc
 		for h, v := range step {
 			n := name(h)
 			sums[n] += v
-			named[i][n] += v * scale
-			total += v * scale
+			named[i][n] += v * scale(i)
+			total += v * scale(i)
 		}
 		out.Total[i] = &total
 	}
@@ -130,6 +135,21 @@ func (out *ProfileSeries) fill(values map[int]map[uint64]float64, points int, sc
 		rest.Values[i] = &other
 	}
 	out.Series = append(out.Series, rest)
+}
+
+// coverage is by step how many seconds of each process its profiles cover, on average over the processes: a profile of 10
+// seconds in every minute stands for the minute. Steps whose profiles have no duration are missing.
+func (db *DB) coverage(ctx context.Context, s *ProfileSelection, r Range) (map[int]float64, error) {
+	a := args{"step": r.StepMS / 1000, "first": r.FromMS / 1000}
+	out := map[int]float64{}
+	return out, db.each(ctx, `SELECT intDiv(toUnixTimestamp(toDateTime(ts)) - {first:Int64}, {step:Int64}) AS i, sum(duration_ns) / 1e9 / uniqExact(resource) AS c
+FROM profiles WHERE `+s.conditions(a)+" GROUP BY i HAVING c > 0", a, func(rows driver.Rows) error {
+		var i int64
+		var c float64
+		err := rows.Scan(&i, &c)
+		out[int(i)] = c
+		return err
+	})
 }
 
 // profileSteps sums the selection by step and stack; stacks that are not among the largest count as stack 0.

@@ -12,13 +12,15 @@ import { Query, Skeleton } from "@/ui/States";
 export function Over({ choice, height = 150 }: { choice: ProfileChoice; height?: number }) {
   const scope = useScope();
   const q = useQuery(profileSeriesQuery(scope, choice));
+  // Less than a fifth of a core is clearer in thousandths.
+  const small = q.data?.unit === "cores" && q.data.total.every((v) => (v ?? 0) < 0.2);
   const series = useMemo(
-    () => (q.data?.series ?? []).map((s, i, all) => ({ key: s.name, label: short(s.name), values: s.values, color: i === all.length - 1 && s.name === "(other)" ? "var(--series-other)" : colorAt(i) })),
-    [q.data],
+    () => (q.data?.series ?? []).map((s, i, all) => ({ key: s.name, label: short(s.name), values: small ? s.values.map((v) => (v === null ? null : v * 1000)) : s.values, color: i === all.length - 1 && s.name === "(other)" ? "var(--series-other)" : colorAt(i) })),
+    [q.data, small],
   );
   return (
     <Query query={q} skeleton={<Skeleton height={height + 60} />}>
-      {(data) => <TimeChart title={data.unit === "cores" ? "CPU by function" : "By function"} range={data.range} series={series} unit={chartUnit(data.unit)} style="stacked" height={height} freshAt={q.dataUpdatedAt} />}
+      {(data) => <TimeChart title={data.unit === "cores" ? "CPU by function" : "By function"} range={data.range} series={series} unit={small ? "mcores" : chartUnit(data.unit)} style="stacked" height={height} freshAt={q.dataUpdatedAt} />}
     </Query>
   );
 }
