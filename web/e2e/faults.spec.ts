@@ -1,7 +1,7 @@
 // The demo's faults, one after the other: each leads to one incident with the right origin, and ends with the message
 // at a local chat. A shop needs a past to be known by: five minutes of real traffic are stored again for every five
-// minutes of the hours before. E2E_FAULTS=all runs the four of them (about forty minutes: each must be over before
-// the next, or they would be one incident); otherwise it is the first.
+// minutes of the hours before. It takes its time, and is run when asked for: E2E_FAULTS=first (a quarter of an hour) or
+// E2E_FAULTS=all (about an hour: each fault must be over before the next, or they would be one incident).
 import { expect, test } from "@playwright/test";
 import { Demo, type FaultName } from "./demo";
 import { Product } from "./product";
@@ -43,6 +43,7 @@ interface Listed {
 }
 
 test("the demo's faults lead to one incident each, with the right origin, and a message in the chat", async ({ page }) => {
+  test.skip(!process.env.E2E_FAULTS, "set E2E_FAULTS=first or all");
   test.setTimeout((8 + faults.length * 12) * 60_000);
   const chat = await Receiver.start();
   const product = await Product.start(["--self-telemetry=false", "--notify-allow=loopback"]);
