@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/anomaly"
@@ -17,6 +18,7 @@ func (n *Notifier) plan() {
 	open := n.open()
 	enabled := n.enabled()
 	for id, t := range n.incidents {
+		changed = append(changed, n.expire(t, now)...)
 		targets := n.routing.targets(&t.incident, now, enabled)
 		for channel := range n.channels {
 			if d := n.decide(t, channel, targets[channel], open, now); d != nil {
@@ -207,6 +209,19 @@ func (n *Notifier) resolve(t *told, channel string, h history, now time.Time) []
 	d := n.add(t, channel, StateResolved, state, "", now)
 	d.NextTry = now.Add(settle(t.incident.Flaps))
 	return []*Delivery{d}
+}
+
+// expire gives up what could not be tried for too long, as with a channel that is switched off.
+func (n *Notifier) expire(t *told, now time.Time) []*Delivery {
+	var out []*Delivery
+	for _, d := range t.deliveries {
+		if d.Status == StatusPending && !n.sending[d.Channel] && now.Sub(d.CreatedAt) > giveUp+lastRetry {
+			d.Status, d.Answer = StatusFailed, strings.TrimSpace(d.Answer+" (given up after "+span(giveUp)+")")
+			touch(d, now)
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // drop gives up what waits.

@@ -61,15 +61,10 @@ func (w *Window) contains(t time.Time) bool {
 		to += 24 * 60
 	}
 	local := t.In(zone)
-	for _, back := range []int{0, 1} { // today's, and yesterday's that goes on past midnight
-		day := local.AddDate(0, 0, -back)
-		if len(w.Days) > 0 && !slices.Contains(w.Days, weekdays[day.Weekday()]) {
-			continue
-		}
-		y, m, d := day.Date()
-		begin := time.Date(y, m, d, 0, from, 0, 0, zone)
-		end := time.Date(y, m, d, 0, to, 0, 0, zone)
-		if !t.Before(begin) && t.Before(end) {
+	minute := local.Hour()*60 + local.Minute()
+	for back, at := range []int{minute, minute + 24*60} { // today's, and yesterday's that goes on past midnight
+		day := weekdays[(int(local.Weekday())+7-back)%7]
+		if (len(w.Days) == 0 || slices.Contains(w.Days, day)) && from <= at && at < to {
 			return true
 		}
 	}
