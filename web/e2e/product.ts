@@ -49,10 +49,24 @@ export class Product {
     this.addresses = ready;
   }
 
-  /** Runs a statement in the store. */
+  /** Runs a statement in the store, over ClickHouse's HTTP port: `tidemark sql` only reads. */
   async sql(statement: string): Promise<string> {
+    const dsn = new URL((await this.command("clickhouse-dsn")).trim());
+    const port = (await this.command("sql", "SELECT getServerPort('http_port')")).trim();
+    const own = (name: string) => dsn.searchParams.get(name) ?? "";
+    const res = await fetch(`http://${dsn.hostname}:${port}/?${new URLSearchParams({ database: own("database") })}`, {
+      method: "POST",
+      headers: { "X-ClickHouse-User": own("username"), "X-ClickHouse-Key": own("password") },
+      body: statement,
+    });
+    const text = await res.text();
+    if (!res.ok) throw new Error(`ClickHouse: ${res.status} ${text}`);
+    return text;
+  }
+
+  private command(name: string, ...operands: string[]): Promise<string> {
     return new Promise((resolve, reject) => {
-      execFile(bin(), ["sql", "--data-dir", join(this.dir, "data"), statement], { timeout: 60_000 }, (e, stdout, stderr) => (e ? reject(new Error(`${e.message}\n${stderr}`)) : resolve(stdout)));
+      execFile(bin(), [name, "--data-dir", join(this.dir, "data"), ...operands], { timeout: 60_000 }, (e, stdout, stderr) => (e ? reject(new Error(`${e.message}\n${stderr}`)) : resolve(stdout)));
     });
   }
 
