@@ -4,7 +4,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Scope } from "@/app/range";
 import { get, type Params } from "./client";
 import type {
-  DependenciesAnswer, ErrorsAnswer, HeatmapAnswer, IngestAnswer, MapAnswer, OperationsAnswer,
+  CapsAnswer, CardinalityAnswer, DependenciesAnswer, ErrorsAnswer, HeatmapAnswer, IngestAnswer, IngestHistory, MapAnswer, OperationsAnswer,
   IncidentAnswer, IncidentsAnswer, RedAnswer, RetentionAnswer, ServiceAnswer, ServicesAnswer, Status, StorageAnswer,
 } from "./types";
 
@@ -44,7 +44,10 @@ export const heatmapQuery = (scope: Scope, params: Params) => scoped<HeatmapAnsw
 export const mapQuery = (scope: Scope, params: Params) => scoped<MapAnswer>("/map", scope, params);
 export const retentionQuery = () => plain<RetentionAnswer>("/settings/retention");
 export const storageQuery = () => plain<StorageAnswer>("/storage", {}, 30_000);
-export const ingestQuery = () => plain<IngestAnswer>("/ingest", {}, 2_000);
+export const ingestQuery = (live: boolean) => plain<IngestAnswer>("/ingest", {}, live && 2_000);
+export const ingestHistoryQuery = (live: boolean) => plain<IngestHistory>("/ingest/history", {}, live && 5_000);
+export const cardinalityQuery = (live: boolean) => plain<CardinalityAnswer>("/ingest/cardinality", {}, live && 5_000);
+export const capsQuery = () => plain<CapsAnswer>("/settings/caps");
 
 /** The open incidents, whenever they began: the badge, and the top of the list. */
 export const openIncidentsQuery = (pollMs: number | false) => plain<IncidentsAnswer>("/incidents", { status: "open", from: "now-400d", limit: 200 }, pollMs);

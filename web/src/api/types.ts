@@ -281,18 +281,49 @@ export interface ObjectivePreview { ts: number[]; ratio: (number | null)[]; budg
 export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h'; days: number; min_days: number; max_days: number; description: string }[] }
 // GET /storage
 export interface StorageAnswer { tables: { table: string; signal: string; rows: number; bytes: number; oldest_ms: number | null; newest_ms: number | null }[]; disk_free_bytes: number | null; disk_total_bytes: number | null }
-// GET /ingest   (404 when this process has no ingest role)
+// GET /ingest   (404 when this process has no ingest role): counts since its start, rates over the last 10 to 15 s,
+// quantiles over the last one to two minutes
+export interface Quantiles { p50_ms: number; p95_ms: number; p99_ms: number }
 export interface IngestAnswer {
-  now_ms: number
-  signals: { signal: 'traces' | 'logs' | 'metrics'; accepted: number; per_second: number; bytes_per_second: number; rejected: number; refused: number; ack_p50_ms: number | null; ack_p99_ms: number | null }[]
-  services: { service: string; signal: string; per_second: number }[]
-  problems: { kind: 'rejected' | 'refused' | 'truncated' | 'folded'; signal: string; reason: string; count: number; last_ms: number; example: string }[]
-  spool: { batches: number; bytes: number; max_bytes: number; oldest_ms: number | null; quarantined: number }
+  now_ms: number; started_ms: number
+  signals: {
+    signal: 'traces' | 'logs' | 'metrics' | 'profiles'
+    requests: number; accepted: number; per_second: number; bytes: number; bytes_per_second: number
+    rejected: number /* items */; refused: number /* requests */; duplicates: number
+    ack_p50_ms: number | null; ack_p95_ms: number | null; ack_p99_ms: number | null
+  }[]
+  services: { service: string; signal: string; accepted: number; per_second: number; bytes: number; bytes_per_second: number }[]
+  problems: {
+    kind: 'rejected' | 'refused' | 'truncated' | 'folded' | 'repeated' | 'set aside'
+    signal: string; reason: string; count: number; last_ms: number; service: string; example: string; meaning: string; fix: string
+  }[]
+  spool: { batches: number; bytes: number; max_bytes: number; oldest_ms: number | null; spooled: number; replayed: number; quarantined: number; set_aside: number; errors: number }
   in_flight_bytes: number; in_flight_max_bytes: number
-  flushes: { count: number; rows: number /* of the newest */; newest_ms: number | null /* how long its inserts took */ }
+  flushes: {
+    count: number; rows: number /* of the newest */; newest_ms: number | null /* how long its inserts took */
+    per_minute: number; rows_p50: number; rows_max: number; bytes_p50: number; bytes_max: number; took: Quantiles | null
+  }
   lag_ms: number | null              // newest span's start → stored, of the newest batch
+  visible: Quantiles | null          // end of spans → visible
+  commit: Quantiles | null           // receipt of a batch's first request → visible
+  storing: boolean                   // ClickHouse takes batches at once
+  insert_errors: { table: string; count: number }[]
+  last_error: string
+  clocks: { service: string; instance: string; offset_ms: number /* ahead of ours */; spans: number; rejected: number; last_ms: number }[]
   engine: { restarts: number; rss_bytes: number | null } | null
 }
+// GET /ingest/history   the last quarter of an hour, oldest first
+export interface IngestHistory {
+  start_ms: number; step_ms: number
+  signals: Record<string, { items_per_s: number[]; bytes_per_s: number[]; refused_per_s: number[]; ack_p99_ms: number[] }>
+  lag_p95_ms: number[]; spool_bytes: number[]; in_flight_bytes: number[]
+}
+// GET /ingest/cardinality   those beyond their caps first, then the nearest to them
+export interface Cardinality { name: string; signal: string /* of a key */; kept: number; cap: number; beyond: number /* distinct, about */; times: number; sample: string[]; last: string }
+export interface CardinalityAnswer { caps: Caps; operations: Cardinality[]; series: Cardinality[]; values: Cardinality[] }
+// GET /settings/caps ; PUT a Caps, where 0 stands for what is configured → CapsAnswer
+export interface Caps { operations: number; series: number; values: number; operations_of: Record<string, number>; series_of: Record<string, number>; values_of: Record<string, number> }
+export interface CapsAnswer { caps: Caps; configured: Caps; max: Caps }
 
 // ---- live: websocket GET /live, JSON text frames
 // client → server
