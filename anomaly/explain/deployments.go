@@ -63,11 +63,11 @@ func serviceChanges(runs []query.VersionRun, since time.Time) (deployments []que
 		if slices.ContainsFunc(active, func(o query.VersionRun) bool { return o.Version == r.Version && o.Instance == r.Instance }) {
 			continue // it was only silent
 		}
-		if !same {
-			deployments = append(deployments, query.Deployment{TS: r.From, Service: r.Service, Env: r.Env, Version: r.Version, Previous: commonest(active), Source: "noticed"})
+		if rollingOut(deployments, r) {
 			continue
 		}
-		if rollingOut(deployments, r) {
+		if !same {
+			deployments = append(deployments, query.Deployment{TS: r.From, Service: r.Service, Env: r.Env, Version: r.Version, Previous: commonest(active), Source: "noticed"})
 			continue
 		}
 		gone := slices.ContainsFunc(runs, func(o query.VersionRun) bool {

@@ -128,6 +128,7 @@ func TestChanges(t *testing.T) {
 	}{
 		{"nothing", []query.VersionRun{run("1", "a", 0, 60), run("1", "b", 1, 60)}, "", ""},
 		{"a rollout, one by one", []query.VersionRun{run("1", "a", 0, 30), run("1", "b", 0, 35), run("2", "c", 30, 60), run("2", "d", 36, 60)}, "30:1→2 ", ""},
+		{"all at once", []query.VersionRun{run("1", "a", 0, 30), run("1", "b", 0, 30), run("2", "c", 30, 60), run("2", "d", 30, 60)}, "30:1→2 ", ""},
 		{"a canary that stays", []query.VersionRun{run("1", "a", 0, 60), run("2", "b", 20, 60)}, "20:1→2 ", ""},
 		{"and back again", []query.VersionRun{run("1", "a", 0, 30), run("2", "b", 30, 50), run("1", "c", 51, 80)}, "30:1→2 51:2→1 ", ""},
 		{"a restart", []query.VersionRun{run("1", "a", 0, 30), run("1", "b", 0, 60), run("1", "c", 31, 60)}, "", "31×1 "},
