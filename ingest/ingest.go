@@ -31,8 +31,11 @@ const (
 	signals
 )
 
+// AnySignal is for what happens before it is known what a request holds.
+const AnySignal = signals
+
 func (s Signal) String() string {
-	return [...]string{"traces", "logs", "metrics", "profiles", "?"}[min(s, signals)]
+	return [...]string{"traces", "logs", "metrics", "profiles", "any"}[min(s, signals)]
 }
 
 // Result tells what became of the items of an accepted request.

@@ -8,6 +8,7 @@ const (
 	RefusedType            = "unsupported_type"
 	RefusedBody            = "unreadable"
 	RefusedTooMany         = "too_many_requests"
+	RefusedConnections     = "too_many_connections"
 	RefusedUnauthenticated = "unauthenticated"
 	RefusedPermission      = "permission_denied"
 	RefusedRate            = "rate_limited"
@@ -26,7 +27,7 @@ var allReasons = []string{
 	rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries, rejectBuckets, rejectShape,
 	truncatedAttributes, truncatedValues, truncatedEvents, truncatedLinks, alteredDuration, foldedOperations, foldedValues,
 	malformedRequest, duplicateRequest, rejectedByStore, refusedInFlight, refusedSpool, refusedStore, refusedStopping,
-	RefusedTooLarge, RefusedType, RefusedBody, RefusedTooMany, RefusedUnauthenticated, RefusedPermission, RefusedRate,
+	RefusedTooLarge, RefusedType, RefusedBody, RefusedTooMany, RefusedConnections, RefusedUnauthenticated, RefusedPermission, RefusedRate,
 }
 
 // meaning explains a reason to a person, with the limit where there is one.
@@ -69,7 +70,9 @@ func meaning(reason string, l *Limits) string {
 	case RefusedBody:
 		return "a body that cannot be read: broken compression, broken JSON, or cut off"
 	case RefusedTooMany:
-		return "more requests under way than max-requests allows; the sender is asked to try again"
+		return "more requests under way than max-requests allows, more bytes of unfinished ones than max-reading-bytes, or one that took longer than read-timeout to arrive; the sender is asked to try again"
+	case RefusedConnections:
+		return "more connections than max-connections allows; closed at once"
 	case RefusedUnauthenticated:
 		return "no ingest key, or one that is not known"
 	case RefusedPermission:
@@ -134,7 +137,9 @@ func remedy(reason string) string {
 	case RefusedBody:
 		return "Look at the sender or a proxy on the way; the example says where reading stopped."
 	case RefusedTooMany:
-		return "Use fewer connections with larger batches, for instance a Collector between, or raise max-requests."
+		return "Use fewer connections with larger batches, for instance a Collector between, or raise max-requests or max-reading-bytes."
+	case RefusedConnections:
+		return "Find out who opens them; put a Collector between if they are yours, or raise max-connections."
 	case RefusedUnauthenticated:
 		return "Send the key as Authorization: Bearer KEY, in OTEL_EXPORTER_OTLP_HEADERS for SDKs."
 	case RefusedPermission:

@@ -183,7 +183,9 @@ func (s *stats) refused(signal Signal, e *OverloadError) {
 // Refuse counts a request that a receiver refused before it came to Submit; reason is one of the Refused constants,
 // example what the client was told.
 func (in *Ingest) Refuse(signal Signal, reason, example string) {
-	in.stats.signals[signal].refused.Add(1)
+	if signal < signals {
+		in.stats.signals[signal].refused.Add(1)
+	}
 	in.stats.count(signal, reason, 1, string(cut([]byte(example), 200)))
 }
 

@@ -186,7 +186,7 @@ func problemKind(reason string) string {
 	case "duplicate":
 		return "repeated"
 	case "in_flight_full", "spool_full", "store_unavailable", "shutting_down", "malformed", ingest.RefusedTooLarge, ingest.RefusedType, ingest.RefusedBody,
-		ingest.RefusedTooMany, ingest.RefusedUnauthenticated, ingest.RefusedPermission, ingest.RefusedRate:
+		ingest.RefusedTooMany, ingest.RefusedConnections, ingest.RefusedUnauthenticated, ingest.RefusedPermission, ingest.RefusedRate:
 		return "refused"
 	case "refused_by_store":
 		return "set aside"

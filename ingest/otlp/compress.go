@@ -44,8 +44,8 @@ func gzipReader(r io.Reader) (*gzip.Reader, error) {
 	return gzip.NewReader(r)
 }
 
-// decompress reads src to its end into dst, at most max bytes.
-func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int) error {
+// decompress reads src to its end into dst, at most max bytes, on a lease.
+func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int, l *lease) error {
 	var r io.Reader
 	switch encoding {
 	case "", "identity":
@@ -73,7 +73,7 @@ func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int) erro
 	default:
 		return errEncoding
 	}
-	if _, err := dst.ReadFrom(io.LimitReader(r, int64(max)+1)); err != nil {
+	if _, err := dst.ReadFrom(io.LimitReader(leased{r, l}, int64(max)+1)); err != nil {
 		return err
 	}
 	if dst.Len() > max {

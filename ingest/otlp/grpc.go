@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // registers before us, so that ours, which is faster, replaces it
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
@@ -45,7 +46,7 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // newGRPC makes the server of the port, or the one without TLS and keys that only this process can reach.
-func (s *Server) newGRPC(port bool) *grpc.Server {
+func (s *Server) newGRPC(port *connections) *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(s.opts.MaxBody),
@@ -62,10 +63,10 @@ func (s *Server) newGRPC(port bool) *grpc.Server {
 			MaxConnectionAge: time.Duration(math.MaxInt64)}),
 		grpc.StatsHandler(refusals{s}),
 	}
-	if port {
-		opts = append(opts, grpc.InTapHandle(s.tap))
+	if port != nil {
+		opts = append(opts, grpc.StatsHandler(port), grpc.InTapHandle(s.tap), experimental.BufferPool(pool{mem.DefaultBufferPool(), s.reading}))
 	}
-	if port && s.opts.TLS != nil {
+	if port != nil && s.opts.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))
 	}
 	g := grpc.NewServer(opts...)
@@ -84,14 +85,14 @@ var services = map[string]ingest.Signal{
 // tap refuses a request before its body is read.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	signal, known := signalOf(info.FullMethodName)
-	if s.requests.Load() >= int64(s.opts.MaxRequests) {
+	if st := s.busy(); st != nil {
 		if known {
-			s.refused(signal, ingest.RefusedTooMany, tooMany())
+			s.refused(signal, ingest.RefusedTooMany, st)
 		}
-		return ctx, tooMany().Err()
+		return ctx, st.Err()
 	}
 	if s.opts.Authorize == nil {
-		return ctx, nil
+		return s.reads(ctx, known), nil
 	}
 	scope := ""
 	if known {
@@ -105,7 +106,26 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		}
 		return ctx, st.Err()
 	}
-	return context.WithValue(ctx, senderKey{}, sender), nil
+	return s.reads(context.WithValue(ctx, senderKey{}, sender), known), nil
+}
+
+// reads follows the reading of a request that export will have.
+func (s *Server) reads(ctx context.Context, known bool) context.Context {
+	if !known {
+		return ctx
+	}
+	return s.reading.begin(ctx)
+}
+
+// busy says why no request can be taken at the moment, nil if one can.
+func (s *Server) busy() *status.Status {
+	switch {
+	case s.requests.Load() >= int64(s.opts.MaxRequests):
+		return tooMany()
+	case s.reading.full():
+		return retryable(codes.Unavailable, errReadingFull.Error(), busyFor)
+	}
+	return nil
 }
 
 func tooMany() *status.Status {
@@ -123,6 +143,7 @@ func (s *Server) service(name string, signal ingest.Signal) *grpc.ServiceDesc {
 
 func (s *Server) export(ctx context.Context, signal ingest.Signal, decode func(any) error) (any, error) {
 	if !s.enter() {
+		endReading(ctx)
 		handled(ctx)
 		st := tooMany()
 		s.refused(signal, ingest.RefusedTooMany, st)
@@ -130,7 +151,15 @@ func (s *Server) export(ctx context.Context, signal ingest.Signal, decode func(a
 	}
 	defer s.leave()
 	var req rawRequest
-	if err := decode(&req); err != nil {
+	err := decode(&req)
+	endReading(ctx)
+	if cause := givenUp(ctx); cause != nil && err != nil {
+		handled(ctx)
+		st := retryable(codes.Unavailable, cause.Error(), busyFor)
+		s.refused(signal, ingest.RefusedTooMany, st)
+		return nil, st.Err()
+	}
+	if err != nil {
 		return nil, err
 	}
 	handled(ctx)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,6 +89,9 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.S
 	s.succeed(w, kind, signal, res)
 }
 
+// jsonWeight is how many bytes of memory a byte of JSON takes while it is turned into protobuf, about.
+const jsonWeight = 8
+
 // body reads a request as protobuf. On failure it has answered.
 func (s *Server) body(w http.ResponseWriter, r *http.Request, signal ingest.Signal, kind string, buf *bytes.Buffer) ([]byte, bool) {
 	if r.ContentLength > int64(s.opts.MaxBody) {
@@ -95,11 +99,19 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, signal ingest.Sign
 		return nil, false
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	err := decompress(buf, http.MaxBytesReader(w, r.Body, int64(s.opts.MaxBody)), encoding, s.opts.MaxBody)
+	held := lease{reading: s.reading}
+	defer held.release()
+	err := decompress(buf, http.MaxBytesReader(w, r.Body, int64(s.opts.MaxBody)), encoding, s.opts.MaxBody, &held)
 	var cut *http.MaxBytesError
 	switch {
 	case errors.Is(err, errTooLarge), errors.As(err, &cut):
 		s.tooLarge(w, r)
+		return nil, false
+	case errors.Is(err, errReadingFull):
+		s.fail(w, r, http.StatusServiceUnavailable, retryable(codes.Unavailable, err.Error(), busyFor), busyFor)
+		return nil, false
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.fail(w, r, http.StatusRequestTimeout, status.New(codes.DeadlineExceeded, errReadingSlow.Error()), 0)
 		return nil, false
 	case errors.Is(err, errEncoding):
 		s.fail(w, r, http.StatusUnsupportedMediaType, status.New(codes.Unimplemented, err.Error()), 0)
@@ -110,6 +122,10 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, signal ingest.Sign
 	}
 	if kind == typeProtobuf {
 		return buf.Bytes(), true
+	}
+	if err := held.take(jsonWeight * buf.Len()); err != nil {
+		s.fail(w, r, http.StatusServiceUnavailable, retryable(codes.Unavailable, err.Error(), busyFor), busyFor)
+		return nil, false
 	}
 	body, err := fromJSON(signal, buf.Bytes())
 	if err != nil {

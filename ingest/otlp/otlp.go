@@ -34,7 +34,12 @@ type Options struct {
 	// MaxRequests is how many requests may be under way at once, over both protocols. More are refused retryably.
 	// Default 8192.
 	MaxRequests int
-	// ReadTimeout is how long a client may take to send one HTTP request. Default 60 s.
+	// MaxReading is how many bytes may be held of requests that are still being read, over both protocols. Beyond that,
+	// new ones and those that take longest are refused retryably. Default 256 MiB.
+	MaxReading int64
+	// MaxConnections is how many connections each port keeps open; further ones are closed at once. Default 8192.
+	MaxConnections int
+	// ReadTimeout is how long a client may take to send one request. Default 60 s.
 	ReadTimeout time.Duration
 	// TLS, if set, is used on both ports. Its NextProtos should be h2 and http/1.1. Default nil: plain text.
 	TLS *tls.Config
@@ -55,7 +60,7 @@ type Options struct {
 // DefaultOptions are the options without any configuration.
 func DefaultOptions() Options {
 	return Options{GRPCAddr: "127.0.0.1:4317", HTTPAddr: "127.0.0.1:4318", MaxBody: 20 << 20, MaxRequests: 8192,
-		ReadTimeout: time.Minute, Logger: slog.Default()}
+		MaxReading: 256 << 20, MaxConnections: 8192, ReadTimeout: time.Minute, Logger: slog.Default()}
 }
 
 // Denied refuses a request for lack of a right.
@@ -81,17 +86,22 @@ type Server struct {
 	haddr net.Addr
 
 	requests atomic.Int64 // under way
+	reading  *reading
+	end      context.CancelFunc // of what runs beside the servers
 }
 
 // Serve listens on the configured addresses and hands requests to sink.
 func Serve(sink Sink, opts Options) (*Server, error) {
-	if opts.MaxBody <= 0 || opts.MaxRequests <= 0 {
-		return nil, errors.New("otlp: MaxBody and MaxRequests must be positive")
+	if opts.MaxBody <= 0 || opts.MaxRequests <= 0 || opts.MaxConnections <= 0 || opts.ReadTimeout <= 0 {
+		return nil, errors.New("otlp: MaxBody, MaxRequests, MaxConnections and ReadTimeout must be positive")
+	}
+	if opts.MaxReading < int64(opts.MaxBody) {
+		return nil, fmt.Errorf("otlp: MaxReading %d: want at least MaxBody, %d", opts.MaxReading, opts.MaxBody)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	s := &Server{opts: opts, sink: sink}
+	s := newServer(sink, opts)
 	var gl, hl net.Listener
 	var err error
 	if opts.GRPCAddr != "" {
@@ -109,21 +119,40 @@ func Serve(sink Sink, opts Options) (*Server, error) {
 		}
 		s.haddr = hl.Addr()
 	}
+	ctx, end := context.WithCancel(context.Background())
+	s.end = end
 	if gl != nil {
-		s.grpc = s.newGRPC(true)
-		go s.run("grpc", func() error { return s.grpc.Serve(gl) })
+		bounded := s.bounded(gl, "gRPC")
+		s.grpc = s.newGRPC(bounded)
+		go s.reading.sweep(ctx.Done())
+		go s.run("grpc", func() error { return s.grpc.Serve(bounded) })
 	}
 	if hl != nil {
 		s.http = s.newHTTP()
+		bounded := s.bounded(hl, "HTTP")
+		s.http.ConnState = bounded.state
 		go s.run("http", func() error {
 			if opts.TLS == nil {
-				return s.http.Serve(hl)
+				return s.http.Serve(bounded)
 			}
 			s.http.TLSConfig = opts.TLS
-			return s.http.ServeTLS(hl, "", "")
+			return s.http.ServeTLS(bounded, "", "")
 		})
 	}
 	return s, nil
+}
+
+func newServer(sink Sink, opts Options) *Server {
+	return &Server{opts: opts, sink: sink, reading: &reading{limit: opts.MaxReading, slow: opts.ReadTimeout}}
+}
+
+// bounded keeps a listener's connections within their bound.
+func (s *Server) bounded(l net.Listener, protocol string) *connections {
+	return &connections{Listener: l, max: int64(s.opts.MaxConnections), refused: func() {
+		if s.opts.Refused != nil {
+			s.opts.Refused(ingest.AnySignal, ingest.RefusedConnections, fmt.Sprintf("%d connections over %s are open", s.opts.MaxConnections, protocol))
+		}
+	}}
 }
 
 func (s *Server) run(protocol string, serve func() error) {
@@ -147,6 +176,7 @@ func text(a net.Addr) string {
 
 // Shutdown takes no further connections, waits for the requests under way until ctx ends, and closes.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.end()
 	var err error
 	if s.http != nil {
 		if err = s.http.Shutdown(ctx); err != nil {
@@ -176,7 +206,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // It may be called once, before Shutdown.
 func (s *Server) Dial() (*grpc.ClientConn, error) {
 	l := bufconn.Listen(256 << 10)
-	s.local = s.newGRPC(false)
+	s.local = s.newGRPC(nil)
 	go s.run("local", func() error { return s.local.Serve(l) })
 	return grpc.NewClient("passthrough:///self", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))

@@ -326,7 +326,7 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("/v1/logs", typeJSON, "", js)
 	f.Add("/v1/metrics", typeProtobuf, "gzip", gz(pb))
 	f.Add("/v1/traces", typeProtobuf, "zstd", zst(pb))
-	s := &Server{opts: DefaultOptions(), sink: (&sink{}).submit}
+	s := newServer((&sink{}).submit, DefaultOptions())
 	handler := s.newHTTP().Handler
 	f.Fuzz(func(t *testing.T, path, kind, encoding string, body []byte) {
 		req, err := http.NewRequest("POST", "http://x"+path, bytes.NewReader(body))

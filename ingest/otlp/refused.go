@@ -39,7 +39,7 @@ func httpReason(code int) string {
 		return ingest.RefusedTooLarge
 	case http.StatusUnsupportedMediaType, http.StatusMethodNotAllowed:
 		return ingest.RefusedType
-	case http.StatusBadRequest:
+	case http.StatusBadRequest, http.StatusRequestTimeout:
 		return ingest.RefusedBody
 	case http.StatusServiceUnavailable:
 		return ingest.RefusedTooMany

@@ -1,0 +1,227 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/stats"
+)
+
+// reading bounds what is held of requests that are still being read, over both protocols together, and how long one may
+// take over gRPC; http.Server sees to that over HTTP. Beyond the bound new requests are refused, over HTTP the one that
+// would go beyond it ends, and over gRPC the one that has been at it for longest, all of them retryably: senders of
+// whole requests get through while those that hold theirs back do not.
+type reading struct {
+	limit int64         // bytes
+	slow  time.Duration // for how long one may be read
+	held  atomic.Int64
+
+	mu             sync.Mutex
+	oldest, newest *reader // those over gRPC, guarded by mu
+}
+
+var (
+	errReadingFull = errors.New("too many bytes of unfinished requests are held; those that take longest are given up")
+	errReadingSlow = errors.New("the request took too long to arrive")
+)
+
+// reader is one request that is being read over gRPC.
+type reader struct {
+	reading    *reading
+	begun      time.Time
+	cancel     context.CancelCauseFunc
+	prev, next *reader // guarded by reading.mu, like listed
+	listed     bool
+}
+
+type readerKey struct{}
+
+// begin follows a request until end. Its reading is given up by ending the context.
+func (r *reading) begin(ctx context.Context) context.Context {
+	q := &reader{reading: r, begun: time.Now(), listed: true}
+	ctx, q.cancel = context.WithCancelCause(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if q.prev = r.newest; q.prev != nil {
+		q.prev.next = q
+	} else {
+		r.oldest = q
+	}
+	r.newest = q
+	return context.WithValue(ctx, readerKey{}, q)
+}
+
+// end tells that a request is read, or that reading it failed.
+func (q *reader) end() {
+	q.reading.mu.Lock()
+	defer q.reading.mu.Unlock()
+	q.reading.remove(q)
+}
+
+// remove is called with mu held.
+func (r *reading) remove(q *reader) {
+	if !q.listed {
+		return
+	}
+	q.listed = false
+	if q.prev != nil {
+		q.prev.next = q.next
+	} else {
+		r.oldest = q.next
+	}
+	if q.next != nil {
+		q.next.prev = q.prev
+	} else {
+		r.newest = q.prev
+	}
+	q.prev, q.next = nil, nil
+}
+
+func endReading(ctx context.Context) {
+	if q, ok := ctx.Value(readerKey{}).(*reader); ok {
+		q.end()
+	}
+}
+
+// givenUp is why the reading of a request was given up, nil if it was not.
+func givenUp(ctx context.Context) error {
+	if err := context.Cause(ctx); errors.Is(err, errReadingFull) || errors.Is(err, errReadingSlow) {
+		return err
+	}
+	return nil
+}
+
+// shed gives up the request that is being read for longest.
+func (r *reading) shed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if q := r.oldest; q != nil {
+		r.remove(q)
+		q.cancel(errReadingFull)
+	}
+}
+
+func (r *reading) full() bool { return r.held.Load() > r.limit }
+
+// sweep gives up those that take too long, until done is closed.
+func (r *reading) sweep(done <-chan struct{}) {
+	tick := time.NewTicker(min(time.Second, r.slow/4+1))
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			r.mu.Lock()
+			for q := r.oldest; q != nil && now.Sub(q.begun) > r.slow; q = r.oldest {
+				r.remove(q)
+				q.cancel(errReadingSlow)
+			}
+			r.mu.Unlock()
+		}
+	}
+}
+
+// pool counts what gRPC holds: every frame and every decompressed piece of a message comes from it.
+type pool struct {
+	mem.BufferPool
+	*reading
+}
+
+func (p pool) Get(n int) *[]byte {
+	b := p.BufferPool.Get(n)
+	if p.held.Add(int64(cap(*b))) > p.limit {
+		p.shed()
+	}
+	return b
+}
+
+func (p pool) Put(b *[]byte) {
+	p.held.Add(-int64(cap(*b)))
+	p.BufferPool.Put(b)
+}
+
+// lease counts what one HTTP request holds.
+type lease struct {
+	*reading
+	n int64
+}
+
+// take fails when the bound is reached; what was taken is to be returned all the same.
+func (l *lease) take(n int) error {
+	l.n += int64(n)
+	if l.held.Add(int64(n)) > l.limit {
+		return errReadingFull
+	}
+	return nil
+}
+
+func (l *lease) release() {
+	l.held.Add(-l.n)
+	l.n = 0
+}
+
+// leased reads from r on a lease.
+type leased struct {
+	r io.Reader
+	*lease
+}
+
+func (l leased) Read(b []byte) (int, error) {
+	n, err := l.r.Read(b)
+	if terr := l.take(n); terr != nil {
+		return n, terr
+	}
+	return n, err
+}
+
+// connections is a listener that closes what comes at once while max are open. It does not wrap them, because gRPC reads
+// bare TCP connections without keeping a buffer for idle ones: the servers tell of opened and closed ones.
+type connections struct {
+	net.Listener
+	max     int64
+	open    atomic.Int64
+	refused func()
+}
+
+func (l *connections) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil || l.open.Load() < l.max {
+			return c, err
+		}
+		c.Close()
+		l.refused()
+	}
+}
+
+// HandleConn implements stats.Handler for gRPC.
+func (l *connections) HandleConn(_ context.Context, s stats.ConnStats) {
+	switch s.(type) {
+	case *stats.ConnBegin:
+		l.open.Add(1)
+	case *stats.ConnEnd:
+		l.open.Add(-1)
+	}
+}
+
+func (*connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (*connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (*connections) HandleRPC(context.Context, stats.RPCStats)                         {}
+
+// state is http.Server's ConnState.
+func (l *connections) state(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		l.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		l.open.Add(-1)
+	}
+}
