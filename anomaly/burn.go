@@ -50,6 +50,18 @@ func (b *Burn) Add(t time.Time, total, bad float64) {
 	b.Bad[i] += float32(bad)
 }
 
+// Set is Add for a minute that is counted anew: what was known of it is replaced.
+func (b *Burn) Set(t time.Time, total, bad float64) {
+	m := t.Unix() / 60
+	if b.Last == 0 {
+		b.Last = m
+	}
+	b.advance(m)
+	if m > b.Last-burnMinutes {
+		b.Total[m%burnMinutes], b.Bad[m%burnMinutes] = float32(total), float32(bad)
+	}
+}
+
 // advance empties the minutes from the last one written up to m.
 func (b *Burn) advance(m int64) {
 	for k := max(b.Last+1, m-burnMinutes+1); k <= m; k++ {
@@ -72,26 +84,29 @@ func (b *Burn) Rates(t time.Time, objective float64) [len(BurnWindows)]BurnRate 
 
 // Requests is how many requests came in the last d, up to six hours.
 func (b *Burn) Requests(d time.Duration) float64 {
-	var total float64
+	total, _ := b.count(d)
+	return total
+}
+
+// Failed is how many of them were bad.
+func (b *Burn) Failed(d time.Duration) float64 {
+	_, bad := b.count(d)
+	return bad
+}
+
+func (b *Burn) count(d time.Duration) (total, bad float64) {
 	for k := range min(int64(d/time.Minute), burnMinutes) {
 		if m := b.Last - k; m >= 0 {
 			total += float64(b.Total[m%burnMinutes])
+			bad += float64(b.Bad[m%burnMinutes])
 		}
 	}
-	return total
+	return total, bad
 }
 
 // rate is the share of bad requests over the last d, in budgets.
 func (b *Burn) rate(d time.Duration, objective float64) float64 {
-	var total, bad float64
-	for k := range int64(d / time.Minute) {
-		m := b.Last - k
-		if m < 0 {
-			break
-		}
-		total += float64(b.Total[m%burnMinutes])
-		bad += float64(b.Bad[m%burnMinutes])
-	}
+	total, bad := b.count(d)
 	if total == 0 || objective >= 1 {
 		return 0
 	}

@@ -64,7 +64,9 @@ type RuleRedQuestion struct {
 	Quantile  float64   // of latency: 0 to 1
 }
 
-func (q RuleRedQuestion) operation() bool { return q.Selection.Operation != "" || q.Selection.Kind != "" }
+func (q RuleRedQuestion) operation() bool {
+	return q.Selection.Operation != "" || q.Selection.Kind != ""
+}
 
 // ruleKey is one series of a rollup.
 type ruleKey struct {
@@ -304,4 +306,16 @@ func (db *DB) RuleCounts(ctx context.Context, w Window, step time.Duration, obje
 		}
 	}
 	return out, nil
+}
+
+// RuleStep is the finest step at which requests since from are still kept: 10 s, 1 m or 1 h.
+func (db *DB) RuleStep(from time.Time) time.Duration {
+	ten, minute := db.rollups()
+	switch age := db.o.Now().Sub(from); {
+	case age > minute:
+		return time.Hour
+	case age > ten:
+		return time.Minute
+	}
+	return 10 * time.Second
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
+	"github.com/tidemarkhq/tidemark/anomaly/rules"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
@@ -51,6 +52,7 @@ type product struct {
 	hub         *live.Hub
 	deployments *explain.Noticer
 	notify      *notify.Notifier
+	rules       *rules.Engine
 	api         *api.API
 	ingest      *ingest.Ingest // nil without the ingest role
 	otlp        *otlp.Server
@@ -72,7 +74,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startRules, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -224,7 +226,7 @@ func (p *product) startHTTP(context.Context) error {
 	if p.hub != nil {
 		o.Live, o.Web = p.hub, web.Handler()
 	}
-	o.Notify = p.notify
+	o.Notify, o.Rules = p.notify, p.rules
 	if p.scraper != nil {
 		o.ProfileTargets = p.profileTargets
 	}

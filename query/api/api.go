@@ -24,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
+	"github.com/tidemarkhq/tidemark/anomaly/rules"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/store"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404
+	Rules  *rules.Engine    // thresholds and objectives; nil: 404
 
 	ProfileTargets func() []ProfileTarget // nil: 404
 

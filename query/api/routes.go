@@ -189,6 +189,7 @@ func (a *API) routes() []endpoint {
 	}
 	all = append(all, a.deploymentEndpoints()...)
 	all = append(all, a.notifyEndpoints()...)
+	all = append(all, a.ruleEndpoints()...)
 	all = append(all, a.profileEndpoints()...)
 	return all
 }
