@@ -28,6 +28,7 @@ const usage = `Tidemark: what your system does now, what is normal for it, and w
   tidemark sql [--format F] "…"   a read-only query on the running store; rows on stdout
   tidemark clickhouse-dsn         the running store's address with credentials
   tidemark backtest series [--kind K] FILE|-   what detection says about a series in a CSV file
+  tidemark keys create|list|revoke|restore   who may send telemetry
   tidemark healthcheck            exit 0 when the running product can store and answer
   tidemark version
   tidemark help
@@ -73,6 +74,8 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return backtestCommand(args, stdout, stderr)
 	case "clickhouse-dsn":
 		return dsnCommand(args, stdout, stderr)
+	case "keys":
+		return keysCommand(ctx, args, stdout, stderr)
 	case "healthcheck":
 		return healthCommand(ctx, args, stderr)
 	case "version":

@@ -30,6 +30,7 @@ import (
 	"github.com/tidemarkhq/tidemark/ingest/pprof"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/api"
+	"github.com/tidemarkhq/tidemark/query/auth"
 	"github.com/tidemarkhq/tidemark/query/live"
 	"github.com/tidemarkhq/tidemark/store"
 	"github.com/tidemarkhq/tidemark/store/engine"
@@ -48,6 +49,9 @@ type product struct {
 	engine      *engine.Engine // nil with a ClickHouse of the user's own
 	dsn         string
 	conn        driver.Conn
+	keys        *auth.Keyring
+	otlpTLS     *certificates // nil for plain text, as is httpTLS
+	httpTLS     *certificates
 	db          *query.DB // nil without the query role, as is hub
 	hub         *live.Hub
 	deployments *explain.Noticer
@@ -74,7 +78,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startMemory, p.startDir, p.startListening, p.startEngine, p.startStore, p.startQuery, p.startDeployments, p.startNotify, p.startRules, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startCertificates, p.startEngine, p.startStore, p.startKeys, p.startQuery, p.startDeployments, p.startNotify, p.startRules, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -182,8 +186,8 @@ func (p *product) startIngest(ctx context.Context) error {
 
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
-	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.Origins(), p.config.MaxRequestBytes, p.config.MaxRequests
-	ro.Refused = in.Refuse
+	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.SenderOrigins(), p.config.MaxRequestBytes, p.config.MaxRequests
+	ro.Refused, ro.Authorize, ro.TLS = in.Refuse, p.authorize, p.otlpTLS.server()
 	p.profiles = p.profileReceiver(in)
 	ro.Handle = p.profiles
 	p.otlp, err = otlp.Serve(in.Submit, ro)
@@ -221,6 +225,7 @@ func (p *product) startHTTP(context.Context) error {
 		Caps:           func(ctx context.Context) (store.Caps, error) { return store.LoadCaps(ctx, p.conn) },
 		SetCaps:        p.setCaps,
 		ConfiguredCaps: p.configuredCaps(),
+		Keys:           p.keys,
 		TracerProvider: otel.GetTracerProvider(),
 	}
 	if p.hub != nil {
@@ -246,9 +251,13 @@ func (p *product) startHTTP(context.Context) error {
 		return busy("http-addr", p.config.HTTPAddr, err)
 	}
 	p.addr = l.Addr()
-	server := &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: p.secured(p.api), TLSConfig: p.httpTLS.server(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		serve := func() error { return server.Serve(l) }
+		if p.httpTLS != nil {
+			serve = func() error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- fmt.Errorf("the HTTP port failed: %w", err)
 		}
 	}()
@@ -267,8 +276,9 @@ func (p *product) startHTTP(context.Context) error {
 func (p *product) status() api.Status {
 	s := api.Status{Version: version, StartedMS: p.began.UnixMilli(), Role: string(p.config.Role)}
 	s.Store.Embedded = p.engine != nil
+	s.IngestKeys = api.KeysStatus{Required: p.keys.Required(), Active: p.keys.Usable(time.Now())}
 	if p.otlp != nil {
-		s.OTLPGRPC, s.OTLPHTTP = reachable(p.otlp.GRPCAddr()), "http://"+reachable(p.otlp.HTTPAddr())
+		s.OTLPGRPC, s.OTLPHTTP = reachable(p.otlp.GRPCAddr()), p.otlpTLS.scheme()+reachable(p.otlp.HTTPAddr())
 	}
 	if v, err := p.conn.ServerVersion(); err == nil {
 		s.Store.Version = v.Version.String()
@@ -293,7 +303,7 @@ func (p *product) startSelf(ctx context.Context) error {
 	if !p.config.SelfTelemetry || p.otlp == nil {
 		return nil
 	}
-	self, err := startSelfTelemetry(ctx, p.otlp.GRPCAddr(), string(p.config.Role))
+	self, err := startSelfTelemetry(ctx, p.otlp, string(p.config.Role))
 	if err != nil {
 		return err
 	}
@@ -310,7 +320,7 @@ func (p *product) startSelf(ctx context.Context) error {
 // announce lets other commands find this product.
 func (p *product) announce(context.Context) error {
 	p.log.Info("ready", "version", version, "role", string(p.config.Role), "seconds", time.Since(p.began).Seconds())
-	return p.dir.Announce(engine.Running{PID: os.Getpid(), DSN: p.dsn, HTTP: p.addr.String()})
+	return p.dir.Announce(engine.Running{PID: os.Getpid(), DSN: p.dsn, HTTP: p.addr.String(), TLS: p.httpTLS != nil})
 }
 
 // ready is the one line that tells other programs where everything is.
@@ -330,11 +340,11 @@ func (p *product) ready() string {
 func (p *product) banner(w io.Writer) {
 	fmt.Fprintf(w, "\n  Tidemark %s is ready after %.1f s\n\n", version, time.Since(p.began).Seconds())
 	if p.config.Role.Reads() {
-		fmt.Fprintf(w, "  open          http://%s\n", reachable(p.addr.String()))
+		fmt.Fprintf(w, "  open          %s%s\n", p.httpTLS.scheme(), reachable(p.addr.String()))
 	}
 	if p.otlp != nil {
 		fmt.Fprintf(w, "  OTLP gRPC     %s\n", reachable(p.otlp.GRPCAddr()))
-		fmt.Fprintf(w, "  OTLP HTTP     http://%s\n", reachable(p.otlp.HTTPAddr()))
+		fmt.Fprintf(w, "  OTLP HTTP     %s%s\n", p.otlpTLS.scheme(), reachable(p.otlp.HTTPAddr()))
 	}
 	fmt.Fprintf(w, "  data          %s\n\n", p.dir.Path)
 }

@@ -17,7 +17,7 @@ func (p *product) profileReceiver(in *ingest.Ingest) *pprof.Receiver {
 	o := pprof.DefaultOptions()
 	o.Refused = func(reason, example string) { in.Refuse(ingest.Profiles, reason, example) }
 	o.MaxBody, o.Logger = p.config.MaxRequestBytes, p.log
-	return pprof.New(in.Submit, o)
+	return pprof.New(metered(in), o)
 }
 
 // startProfiles fetches profiles: from the configured targets, and of this process itself.

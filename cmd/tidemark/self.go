@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -19,6 +20,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+
+	"github.com/tidemarkhq/tidemark/ingest/otlp"
 )
 
 // selfService is the service under which Tidemark's own telemetry appears.
@@ -27,13 +30,14 @@ const selfService = "tidemark"
 // selfTelemetry sends Tidemark's own traces, metrics and logs to its own OTLP port. Receiving telemetry is not
 // traced, so that sending does not cause more to send.
 type selfTelemetry struct {
+	conn    io.Closer
 	traces  *trace.TracerProvider
 	metrics *metric.MeterProvider
 	logs    *sdklog.LoggerProvider
 }
 
-// startSelfTelemetry connects to addr; nothing is sent before the first batch is due.
-func startSelfTelemetry(ctx context.Context, addr, role string) (*selfTelemetry, error) {
+// startSelfTelemetry connects to the process's own receiver; nothing is sent before the first batch is due.
+func startSelfTelemetry(ctx context.Context, receiver *otlp.Server, role string) (*selfTelemetry, error) {
 	host, _ := os.Hostname()
 	res := resource.NewWithAttributes(semconv.SchemaURL,
 		semconv.ServiceName(selfService),
@@ -43,19 +47,24 @@ func startSelfTelemetry(ctx context.Context, addr, role string) (*selfTelemetry,
 		semconv.ProcessPID(os.Getpid()),
 		semconv.TelemetrySDKLanguageGo,
 		attribute.String("tidemark.role", role))
-	te, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure())
+	conn, err := receiver.Dial()
+	if err != nil {
+		return nil, fmt.Errorf("own telemetry: %w", err)
+	}
+	te, err := otlptracegrpc.New(ctx, otlptracegrpc.WithGRPCConn(conn))
 	if err != nil {
 		return nil, fmt.Errorf("own traces: %w", err)
 	}
-	me, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(addr), otlpmetricgrpc.WithInsecure())
+	me, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithGRPCConn(conn))
 	if err != nil {
 		return nil, fmt.Errorf("own metrics: %w", err)
 	}
-	le, err := otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(addr), otlploggrpc.WithInsecure())
+	le, err := otlploggrpc.New(ctx, otlploggrpc.WithGRPCConn(conn))
 	if err != nil {
 		return nil, fmt.Errorf("own logs: %w", err)
 	}
 	s := &selfTelemetry{
+		conn:   conn,
 		traces: trace.NewTracerProvider(trace.WithResource(res), trace.WithBatcher(te, trace.WithBatchTimeout(2*time.Second))),
 		metrics: metric.NewMeterProvider(metric.WithResource(res),
 			metric.WithReader(metric.NewPeriodicReader(me, metric.WithInterval(10*time.Second)))),
@@ -74,5 +83,5 @@ func (s *selfTelemetry) handler() slog.Handler {
 
 // Stop sends what is waiting.
 func (s *selfTelemetry) Stop(ctx context.Context) error {
-	return errors.Join(s.traces.Shutdown(ctx), s.metrics.Shutdown(ctx), s.logs.Shutdown(ctx))
+	return errors.Join(s.traces.Shutdown(ctx), s.metrics.Shutdown(ctx), s.logs.Shutdown(ctx), s.conn.Close())
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/anomaly/rules"
 	"github.com/tidemarkhq/tidemark/query"
+	"github.com/tidemarkhq/tidemark/query/auth"
 	"github.com/tidemarkhq/tidemark/store"
 )
 
@@ -42,6 +43,8 @@ type Options struct {
 	Caps           func(context.Context) (store.Caps, error) // nil: 404, as is SetCaps
 	SetCaps        func(context.Context, store.Caps) error   // *store.CapsError for caps that cannot be set
 	ConfiguredCaps store.Caps                                // what zeroes stand for
+
+	Keys *auth.Keyring // nil: 404
 
 	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
 
@@ -214,7 +217,7 @@ func (a *API) serve(e endpoint) gin.HandlerFunc {
 }
 
 // own are the questions that a process without the query role answers too.
-var own = map[string]bool{"/status": true, "/ingest": true, "/ingest/flush": true, "/settings/retention": true, "/settings/caps": true, "/storage": true}
+var own = map[string]bool{"/status": true, "/ingest": true, "/ingest/flush": true, "/settings/retention": true, "/settings/caps": true, "/settings/ingest-keys": true, "/settings/ingest-keys/:id/revoke": true, "/settings/ingest-keys/:id/restore": true, "/storage": true}
 
 // handle answers a question; a defect fails this one question only, with its place in the log.
 func (a *API) handle(e endpoint, c *gin.Context) (value any, err error) {

@@ -183,6 +183,7 @@ func (a *API) routes() []endpoint {
 	all = append(all, endpoint{method: http.MethodPut, path: "/settings/retention", summary: "Change how long signals are kept", body: RetentionAnswer{}, answer: RetentionAnswer{}, handle: a.setRetention})
 	get("/storage", "What is stored", StorageAnswer{}, nil, a.storage)
 	all = append(all, a.ingestEndpoints()...)
+	all = append(all, a.keyEndpoints()...)
 	if a.o.Flush != nil {
 		all = append(all, endpoint{method: http.MethodPost, path: "/ingest/flush", summary: "Commit what has been acknowledged, so that the next question sees it",
 			handle: func(c *gin.Context) (any, error) { return nil, a.o.Flush(c.Request.Context()) }})
@@ -226,6 +227,7 @@ type Status struct {
 	OTLPHTTP      string         `json:"otlp_http"`
 	Role          string         `json:"role"`
 	Store         StoreStatus    `json:"store"`
+	IngestKeys    KeysStatus     `json:"ingest_keys"`
 	RetentionDays map[string]int `json:"retention_days"`
 	Environments  []string       `json:"environments"`
 }

@@ -34,6 +34,7 @@ type Running struct {
 	PID  int    `json:"pid"`
 	DSN  string `json:"dsn"`
 	HTTP string `json:"http"`
+	TLS  bool   `json:"tls,omitempty"` // HTTP speaks it
 }
 
 // Hold creates the directory where needed, checks that it can be written and is not newer than this program, and

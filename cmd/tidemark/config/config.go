@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -54,8 +53,6 @@ type Config struct {
 	LogLevel      string
 	LogFormat     string
 	SelfTelemetry bool
-	AllowOpen     bool
-	AllowOrigins  string
 	StopTimeout   time.Duration
 	MemoryTarget  int64 // bytes
 
@@ -64,6 +61,8 @@ type Config struct {
 	PublicURL     string
 	NotifyAllow   string
 	SecretKeyFile string
+
+	Access
 
 	MaxRequestBytes int
 	MaxRequests     int
@@ -125,27 +124,18 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	fs.BoolVar(&c.SelfTelemetry, "self-telemetry", true, "send Tidemark's own traces, metrics and logs to itself")
-	fs.BoolVar(&c.AllowOpen, "allow-open", false, "listen on addresses other than loopback although nobody has to log in")
-	fs.StringVar(&c.AllowOrigins, "allow-origins", "", "further browser origins that may use the API, separated by commas")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
 	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
 	c.notifyFlags(fs)
 	c.profileFlags(fs)
+	c.accessFlags(fs)
 	c.ingestFlags(fs)
 	return fs
 }
 
 func (c *Config) validate() error {
-	for _, a := range []struct {
-		flag, addr string
-		used       bool
-	}{{"http-addr", c.HTTPAddr, true}, {"otlp-grpc-addr", c.OTLPGRPCAddr, c.Role.Writes()}, {"otlp-http-addr", c.OTLPHTTPAddr, c.Role.Writes()}} {
-		if !a.used {
-			continue
-		}
-		if err := c.checkAddr(a.flag, a.addr); err != nil {
-			return err
-		}
+	if err := c.checkAccess(); err != nil {
+		return err
 	}
 	if c.Role != All && c.ClickHouseDSN == "" {
 		return fmt.Errorf("tidemark %s needs --clickhouse-dsn: the embedded store serves one process only", c.Role)
@@ -166,34 +156,6 @@ func (c *Config) validate() error {
 		return err
 	}
 	return checkLimits(&c.Ingest.Limits)
-}
-
-// checkAddr refuses addresses that cannot be parsed, and those that others can reach unless that is asked for:
-// there is no login yet, so an open port would show everything to everyone.
-func (c *Config) checkAddr(name, addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("--%s is %q: use HOST:PORT, for instance 127.0.0.1:8080", name, addr)
-	}
-	if c.AllowOpen || host == "localhost" {
-		return nil
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--%s is %q, which other machines can reach, and nobody has to log in: use 127.0.0.1, or put a proxy "+
-			"that authenticates in front and start with --allow-open", name, addr)
-	}
-	return nil
-}
-
-// Origins is AllowOrigins as a list.
-func (c *Config) Origins() []string {
-	var out []string
-	for _, o := range strings.Split(c.AllowOrigins, ",") {
-		if o = strings.TrimSpace(o); o != "" {
-			out = append(out, o)
-		}
-	}
-	return out
 }
 
 // DefaultDataDir is the data directory when nothing else is said: the environment's, else ./tidemark-data.

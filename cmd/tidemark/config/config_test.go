@@ -78,7 +78,12 @@ func TestRefusals(t *testing.T) {
 		want string
 	}{
 		"open address":     {All, []string{"--http-addr", "0.0.0.0:8080"}, "which other machines can reach"},
-		"any address":      {All, []string{"--otlp-grpc-addr", ":4317"}, "which other machines can reach"},
+		"any address":      {All, []string{"--http-addr", ":8080"}, "which other machines can reach"},
+		"senders":          {All, []string{"--otlp-grpc-addr", ":4317", "--ingest-keys", "optional"}, "other machines can reach --otlp-grpc-addr :4317"},
+		"keys":             {All, []string{"--ingest-keys", "maybe"}, "use auto, required or optional"},
+		"half of TLS":      {All, []string{"--otlp-tls-cert", "c.pem"}, "--otlp-tls-cert and --otlp-tls-key belong together"},
+		"clients only":     {All, []string{"--http-tls-client-ca", "c.pem"}, "--http-tls-client-ca needs --http-tls-cert"},
+		"origin":           {All, []string{"--otlp-allow-origins", "shop.example"}, "use origins such as https://shop.example.com"},
 		"no port":          {All, []string{"--http-addr", "localhost"}, "use HOST:PORT"},
 		"role without dsn": {Query, nil, "needs --clickhouse-dsn"},
 		"level":            {All, []string{"--log-level", "loud"}, "use debug, info, warn or error"},
@@ -95,5 +100,35 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := Parse(All, []string{"--http-addr", "0.0.0.0:80", "--allow-open"}, io.Discard); err != nil {
 		t.Errorf("--allow-open: %v", err)
+	}
+}
+
+// Who needs a key, and which port must not open before there is one.
+func TestWhenKeysAreRequired(t *testing.T) {
+	open := []string{"--otlp-http-addr", "0.0.0.0:4318"}
+	mutual := []string{"--otlp-tls-cert", "a", "--otlp-tls-key", "b", "--otlp-tls-client-ca", "c"}
+	for name, test := range map[string]struct {
+		args     []string
+		required bool
+		first    string
+	}{
+		"loopback":                  {nil, false, ""},
+		"IPv6 loopback":             {[]string{"--otlp-grpc-addr", "[::1]:4317"}, false, ""},
+		"loopback on wish":          {[]string{"--ingest-keys", "required"}, true, ""},
+		"other machines":            {open, true, "--otlp-http-addr 0.0.0.0:4318"},
+		"a name":                    {[]string{"--otlp-grpc-addr", "collector:4317"}, true, "--otlp-grpc-addr collector:4317"},
+		"with certificates":         {append(open, mutual...), false, ""},
+		"certificates and keys":     {append(append(open, mutual...), "--ingest-keys", "required"), true, ""},
+		"behind a proxy":            {append(open, "--allow-open"), false, ""},
+		"behind a proxy, with keys": {append(open, "--allow-open", "--ingest-keys", "required"), true, ""},
+	} {
+		c, err := Parse(All, test.args, io.Discard)
+		if err != nil || c.KeysRequired() != test.required || c.FirstKeyNeeded() != test.first {
+			t.Errorf("%s: required %v, first %q, %v", name, c.KeysRequired(), c.FirstKeyNeeded(), err)
+		}
+	}
+	web := []string{"--http-addr", "0.0.0.0:8080", "--http-tls-cert", "a", "--http-tls-key", "b", "--http-tls-client-ca", "c"}
+	if _, err := Parse(All, web, io.Discard); err != nil {
+		t.Errorf("browsers with certificates: %v", err)
 	}
 }
