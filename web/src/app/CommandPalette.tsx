@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { ArrowRight, Clock, type LucideIcon, Moon, Pause, Play, Sun, SunMoon, Waypoints, Globe } from "lucide-react";
+import { ArrowRight, Clock, type LucideIcon, Moon, Pause, Play, Siren, Sun, SunMoon, Waypoints, Globe } from "lucide-react";
 import { servicesQuery } from "@/api/queries";
 import { fuzzy } from "@/lib/fuzzy";
 import { describe, parseTyped, PRESETS } from "@/lib/time";
@@ -11,11 +11,12 @@ import { ServiceDot } from "@/ui/Service";
 import { NAV } from "./nav";
 import { useScope, useScopeActions } from "./range";
 import { setTheme } from "./theme";
+import { useOpenIncidents } from "./useOpenIncidents";
 import css from "./CommandPalette.module.css";
 
 interface Command {
   id: string;
-  group: "Go to" | "Services" | "Time range" | "Actions";
+  group: "Go to" | "Open incidents" | "Services" | "Time range" | "Actions";
   label: string;
   keys?: string;
   icon?: LucideIcon;
@@ -107,7 +108,7 @@ function PaletteBody({ onClose }: { onClose: () => void }) {
   );
 }
 
-const ORDER: Record<Command["group"], number> = { "Go to": 0, Services: 1, "Time range": 2, Actions: 3 };
+const ORDER: Record<Command["group"], number> = { "Open incidents": 0, "Go to": 1, Services: 2, "Time range": 3, Actions: 4 };
 
 // Without a query everything is in its group's order; with one, groups are
 // ordered by their best match so that what was meant is on top.
@@ -129,6 +130,7 @@ function useCommands(text: string): Command[] {
   const actions = useScopeActions();
   // Asked anew each time: the live services page does not keep the cached answer up to date.
   const { data } = useQuery({ ...servicesQuery({ ...scope, live: false }), refetchOnMount: "always" });
+  const { open } = useOpenIncidents();
   return useMemo(() => {
     const out: Command[] = [];
     const typed = text.trim().toLowerCase();
@@ -137,6 +139,7 @@ function useCommands(text: string): Command[] {
     }
     const range = typed && parseTyped(typed, Date.now(), scope.utc);
     if (range) out.push({ id: "exact", group: "Time range", label: describe(range, Date.now(), scope.utc), icon: Clock, run: () => actions.setRange(range) });
+    for (const i of open ?? []) out.push({ id: `i:${i.id}`, group: "Open incidents", label: i.title, icon: Siren, run: () => void navigate({ to: "/incidents/$incident", params: { incident: i.id } }) });
     for (const n of NAV) out.push({ id: n.to, group: "Go to", label: n.label, icon: n.icon, keys: `g ${n.key}`, run: () => void navigate({ to: n.to as never }) });
     for (const s of data?.services ?? []) {
       out.push({ id: `s:${s.service}`, group: "Services", label: s.service, service: s.service, run: () => void navigate({ to: "/services/$service", params: { service: s.service } }) });
@@ -152,5 +155,5 @@ function useCommands(text: string): Command[] {
       { id: "system", group: "Actions", label: "Theme of the system", icon: SunMoon, run: () => setTheme("system") },
     );
     return out;
-  }, [text, scope, actions, data, navigate]);
+  }, [text, scope, actions, data, open, navigate]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addTerm, completionAt, errorPosition, errorReason, errorSpan, hasTerm, removeTerm, termsOf, toggleTerm, tokenize, unquote, withEnv } from "./searchlang";
+import { addTerm, completionAt, errorPosition, errorReason, errorSpan, hasTerm, removeTerm, termsOf, toggleTerm, tokenize, unquote, valuesOf, withEnv } from "./searchlang";
 
 const kinds = (q: string) => tokenize(q).filter((t) => t.kind !== "space").map((t) => `${t.kind} ${t.text}`);
 
@@ -107,4 +107,8 @@ describe("errors", () => {
     expect(unquote('"a"')).toBe("a");
     expect(unquote("a")).toBe("a");
   });
+});
+
+it("takes the values of a key", () => {
+  expect(valuesOf('service:a -service:b (service:"c d" OR severity>=warn) x', "service")).toEqual(["a", "c d"]);
 });

@@ -143,6 +143,9 @@ const find = (q: string, term: string): Term | undefined => {
   return termsOf(q).find((t) => t.text === term || (wanted?.key !== undefined && t.negated === wanted.negated && t.key === wanted.key && t.value === wanted.value));
 };
 
+/** The values a search asks of a key: those of its terms that are not negated. */
+export const valuesOf = (q: string, key: string): string[] => termsOf(q).flatMap((t) => (t.key === key && t.value && !t.negated ? [t.value] : []));
+
 export const hasTerm = (q: string, term: string): boolean => find(q, term) !== undefined;
 
 /** Narrows further. An alternative at the top is put in brackets, or the new term would belong to its last part alone. */

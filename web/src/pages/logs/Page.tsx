@@ -1,11 +1,12 @@
 import { useCallback, useMemo } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { Download, WrapText } from "lucide-react";
+import { useMarks } from "@/api/marks";
 import type { LogHistogramAnswer } from "@/api/types";
 import { useScope } from "@/app/range";
 import { TimeChart } from "@/charts/TimeChart";
 import { csv, download } from "@/lib/csv";
-import { withEnv } from "@/lib/searchlang";
+import { valuesOf, withEnv } from "@/lib/searchlang";
 import { LEVEL_COLOR, LEVELS, level } from "@/lib/severity";
 import { fieldOf } from "@/lib/tail";
 import { Facets } from "@/search/Facets";
@@ -61,7 +62,7 @@ export default function LogsPage() {
         <div className={css.columns}>
           <Facets data={facets.data} q={text} onChange={setQ} />
           <div className={css.main}>
-            {histogram.data ? <Histogram data={histogram.data} /> : histogram.error ? <div className={css.surface}><Failed error={histogram.error} retry={() => void histogram.refetch()} /></div> : <Skeleton height={170} />}
+            {histogram.data ? <Histogram data={histogram.data} text={text} /> : histogram.error ? <div className={css.surface}><Failed error={histogram.error} retry={() => void histogram.refetch()} /></div> : <Skeleton height={170} />}
             <LogListView list={list} columns={columns} wrap={search.wrap === "1"} open={search.open} text={text} onOpen={setOpen} onColumns={setColumns} onQuery={setQ} />
           </div>
         </div>
@@ -70,7 +71,9 @@ export default function LogsPage() {
   );
 }
 
-function Histogram({ data }: { data: LogHistogramAnswer }) {
+function Histogram({ data, text }: { data: LogHistogramAnswer; text: string }) {
+  const services = useMemo(() => valuesOf(text, "service"), [text]);
+  const markers = useMarks(useScope(), services);
   const series = useMemo(
     () =>
       LEVELS.flatMap((l) => {
@@ -79,7 +82,7 @@ function Histogram({ data }: { data: LogHistogramAnswer }) {
       }),
     [data],
   );
-  return <TimeChart title={data.sampled ? "Records (sampled)" : "Records"} range={data.range} series={series} unit="count" style="stacked" height={96} legend={series.length > 0} />;
+  return <TimeChart title={data.sampled ? "Records (sampled)" : "Records"} range={data.range} series={series} unit="count" style="stacked" height={96} legend={series.length > 0} markers={markers} />;
 }
 
 function exportLogs(list: LogList, columns: readonly string[]) {

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Copy, X } from "lucide-react";
 import { get } from "@/api/client";
 import { newest, useFallback, useLive } from "@/api/live";
+import { useMarks } from "@/api/marks";
 import { scoped } from "@/api/queries";
 import type { FieldValuesAnswer, MetricChartAnswer, MetricInfo } from "@/api/types";
 import { useScope } from "@/app/range";
@@ -23,6 +24,7 @@ interface Props {
   onDuplicate?: () => void;
 }
 
+const NO_SERVICES: readonly string[] = [];
 const HEIGHT = 200;
 const MAX_SERIES = 20;
 
@@ -45,7 +47,7 @@ export function MetricChart({ spec, info, onChange, onRemove, onDuplicate }: Pro
         </IconButton>
       </header>
       <Controls spec={spec} info={info} onChange={onChange} />
-      <Plot spec={spec} />
+      <Plot spec={spec} services={info?.services ?? NO_SERVICES} />
     </section>
   );
 }
@@ -130,8 +132,10 @@ function Filters({ spec, info, onChange }: Pick<Props, "spec" | "info" | "onChan
   );
 }
 
-function Plot({ spec }: { spec: ChartSpec }) {
+function Plot({ spec, services }: { spec: ChartSpec; services: readonly string[] }) {
   const scope = useScope();
+  const named = useMemo(() => spec.filter.flatMap((f) => (f.startsWith("service:") ? [f.slice("service:".length)] : [])), [spec.filter]);
+  const markers = useMarks(scope, named.length ? named : services);
   // The environment is one more filter: a metric has no column for it.
   const filter = useMemo(() => (scope.env ? [...spec.filter, `env:${scope.env}`] : [...spec.filter]), [spec.filter, scope.env]);
   const by = spec.by.join(",") || undefined;
@@ -143,7 +147,7 @@ function Plot({ spec }: { spec: ChartSpec }) {
   if (data.series.length === 0) return <Empty title="No points in this range">{spec.filter.length ? "No series has these labels." : "Nothing was received for it in this range; choose a wider one."}</Empty>;
   return (
     <>
-      <TimeChart bare title={about(data, spec)} range={data.range} series={series} unit={metricUnit(data.unit)} height={HEIGHT} freshAt={live.freshAt} legend={series.length > 1} />
+      <TimeChart bare title={about(data, spec)} range={data.range} series={series} unit={metricUnit(data.unit)} height={HEIGHT} freshAt={live.freshAt} legend={series.length > 1} markers={markers} />
       {data.more > 0 && <p className={css.more}>The {series.length} largest are shown; {plural(data.more, "other series", "other series")} are not. Narrow with a filter.</p>}
     </>
   );
