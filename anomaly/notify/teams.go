@@ -59,7 +59,7 @@ func teamsMessage(m *Message, image string) object {
 	return object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card}}}
 }
 
-var markdownEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "`", "\\`", "<", "&lt;", "~", `\~`, "|", `\|`, "#", `\#`)
+var markdownEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "`", "\\`", "<", `\<`, "~", `\~`, "|", `\|`, "#", `\#`)
 
 // markdown keeps text from being formatted, and from calling everybody with an @.
 func markdown(s string) string { return strings.ReplaceAll(markdownEscape.Replace(s), "@", "@\u200b") }
