@@ -44,8 +44,8 @@ func gzipReader(r io.Reader) (*gzip.Reader, error) {
 	return gzip.NewReader(r)
 }
 
-// decompress reads src to its end into dst, at most max bytes, on a lease.
-func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int, l *lease) error {
+// decompress reads src to its end into dst, at most max bytes, counted in held.
+func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int, held *body) error {
 	var r io.Reader
 	switch encoding {
 	case "", "identity":
@@ -73,7 +73,7 @@ func decompress(dst *bytes.Buffer, src io.Reader, encoding string, max int, l *l
 	default:
 		return errEncoding
 	}
-	if _, err := dst.ReadFrom(io.LimitReader(leased{r, l}, int64(max)+1)); err != nil {
+	if _, err := dst.ReadFrom(io.LimitReader(counted{r, held}, int64(max)+1)); err != nil {
 		return err
 	}
 	if dst.Len() > max {

@@ -85,11 +85,11 @@ var services = map[string]ingest.Signal{
 // tap refuses a request before its body is read.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	signal, known := signalOf(info.FullMethodName)
-	if st := s.busy(); st != nil {
+	if s.requests.Load() >= int64(s.opts.MaxRequests) {
 		if known {
-			s.refused(signal, ingest.RefusedTooMany, st)
+			s.refused(signal, ingest.RefusedTooMany, tooMany())
 		}
-		return ctx, st.Err()
+		return ctx, tooMany().Err()
 	}
 	if s.opts.Authorize == nil {
 		return s.reads(ctx, known), nil
@@ -114,18 +114,7 @@ func (s *Server) reads(ctx context.Context, known bool) context.Context {
 	if !known {
 		return ctx
 	}
-	return s.reading.begin(ctx)
-}
-
-// busy says why no request can be taken at the moment, nil if one can.
-func (s *Server) busy() *status.Status {
-	switch {
-	case s.requests.Load() >= int64(s.opts.MaxRequests):
-		return tooMany()
-	case s.reading.full():
-		return retryable(codes.Unavailable, errReadingFull.Error(), busyFor)
-	}
-	return nil
+	return s.reading.beginGRPC(ctx)
 }
 
 func tooMany() *status.Status {

@@ -41,7 +41,7 @@ func (s *Server) newHTTP() *http.Server {
 			s.fail(w, r, http.StatusNotFound, status.Newf(codes.NotFound, "no such path %s; OTLP is received at /v1/traces, /v1/logs and /v1/metrics", r.URL.Path), 0)
 		})
 	}
-	return &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
+	return &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: min(10*time.Second, s.opts.ReadTimeout), ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
 		MaxHeaderBytes: 32 << 10}
 }
 
@@ -99,16 +99,16 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, signal ingest.Sign
 		return nil, false
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	held := lease{reading: s.reading}
+	held := s.reading.beginHTTP(w)
 	defer held.release()
-	err := decompress(buf, http.MaxBytesReader(w, r.Body, int64(s.opts.MaxBody)), encoding, s.opts.MaxBody, &held)
+	err := decompress(buf, http.MaxBytesReader(w, r.Body, int64(s.opts.MaxBody)), encoding, s.opts.MaxBody, held)
 	var cut *http.MaxBytesError
 	switch {
 	case errors.Is(err, errTooLarge), errors.As(err, &cut):
 		s.tooLarge(w, r)
 		return nil, false
-	case errors.Is(err, errReadingFull):
-		s.fail(w, r, http.StatusServiceUnavailable, retryable(codes.Unavailable, err.Error(), busyFor), busyFor)
+	case err != nil && held.givenUp() != nil:
+		s.fail(w, r, http.StatusServiceUnavailable, retryable(codes.Unavailable, held.givenUp().Error(), busyFor), busyFor)
 		return nil, false
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.fail(w, r, http.StatusRequestTimeout, status.New(codes.DeadlineExceeded, errReadingSlow.Error()), 0)

@@ -35,7 +35,7 @@ type Options struct {
 	// Default 8192.
 	MaxRequests int
 	// MaxReading is how many bytes may be held of requests that are still being read, over both protocols. Beyond that,
-	// new ones and those that take longest are refused retryably. Default 256 MiB.
+	// those that take longest are refused retryably. Default 256 MiB.
 	MaxReading int64
 	// MaxConnections is how many connections each port keeps open; further ones are closed at once. Default 8192.
 	MaxConnections int

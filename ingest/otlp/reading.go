@@ -14,17 +14,16 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// reading bounds what is held of requests that are still being read, over both protocols together, and how long one may
-// take over gRPC; http.Server sees to that over HTTP. Beyond the bound new requests are refused, over HTTP the one that
-// would go beyond it ends, and over gRPC the one that has been at it for longest, all of them retryably: senders of
-// whole requests get through while those that hold theirs back do not.
+// reading bounds what is held of requests that are still being read, over both protocols together, and how long reading
+// one may take. Beyond the bound the one that has been at it for longest is given up, retryably: senders of whole
+// requests get through while those that hold theirs back do not.
 type reading struct {
 	limit int64         // bytes
 	slow  time.Duration // for how long one may be read
 	held  atomic.Int64
 
 	mu             sync.Mutex
-	oldest, newest *reader // those over gRPC, guarded by mu
+	oldest, newest *reader // guarded by mu
 }
 
 var (
@@ -32,21 +31,21 @@ var (
 	errReadingSlow = errors.New("the request took too long to arrive")
 )
 
-// reader is one request that is being read over gRPC.
+// reader is one request that is being read.
 type reader struct {
 	reading    *reading
 	begun      time.Time
-	cancel     context.CancelCauseFunc
-	prev, next *reader // guarded by reading.mu, like listed
+	cancel     func(error)  // gives it up
+	leased     atomic.Int64 // bytes held, over HTTP
+	prev, next *reader      // guarded by reading.mu, like listed
 	listed     bool
 }
 
 type readerKey struct{}
 
-// begin follows a request until end. Its reading is given up by ending the context.
-func (r *reading) begin(ctx context.Context) context.Context {
-	q := &reader{reading: r, begun: time.Now(), listed: true}
-	ctx, q.cancel = context.WithCancelCause(ctx)
+// begin follows a request until end.
+func (r *reading) begin(cancel func(error)) *reader {
+	q := &reader{reading: r, begun: time.Now(), cancel: cancel, listed: true}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if q.prev = r.newest; q.prev != nil {
@@ -55,7 +54,13 @@ func (r *reading) begin(ctx context.Context) context.Context {
 		r.oldest = q
 	}
 	r.newest = q
-	return context.WithValue(ctx, readerKey{}, q)
+	return q
+}
+
+// beginGRPC follows a request whose reading ends with its context.
+func (r *reading) beginGRPC(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return context.WithValue(ctx, readerKey{}, r.begin(cancel))
 }
 
 // end tells that a request is read, or that reading it failed.
@@ -90,7 +95,7 @@ func endReading(ctx context.Context) {
 	}
 }
 
-// givenUp is why the reading of a request was given up, nil if it was not.
+// givenUp is why the reading of a gRPC request was given up, nil if it was not.
 func givenUp(ctx context.Context) error {
 	if err := context.Cause(ctx); errors.Is(err, errReadingFull) || errors.Is(err, errReadingSlow) {
 		return err
@@ -107,8 +112,6 @@ func (r *reading) shed() {
 		q.cancel(errReadingFull)
 	}
 }
-
-func (r *reading) full() bool { return r.held.Load() > r.limit }
 
 // sweep gives up those that take too long, until done is closed.
 func (r *reading) sweep(done <-chan struct{}) {
@@ -148,36 +151,55 @@ func (p pool) Put(b *[]byte) {
 	p.BufferPool.Put(b)
 }
 
-// lease counts what one HTTP request holds.
-type lease struct {
-	*reading
-	n int64
+// body is the decompressed body of an HTTP request, counted while it is held.
+type body struct {
+	*reader
+	conn  *http.ResponseController
+	cause atomic.Pointer[error] // why it was given up
 }
 
-// take fails when the bound is reached; what was taken is to be returned all the same.
-func (l *lease) take(n int) error {
-	l.n += int64(n)
-	if l.held.Add(int64(n)) > l.limit {
-		return errReadingFull
+// beginHTTP follows a request whose reading ends with a deadline in the past.
+func (r *reading) beginHTTP(w http.ResponseWriter) *body {
+	b := &body{conn: http.NewResponseController(w)}
+	b.reader = r.begin(func(cause error) {
+		b.cause.Store(&cause)
+		b.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
+	})
+	return b
+}
+
+// take counts bytes that are held.
+func (b *body) take(n int) error {
+	b.leased.Add(int64(n))
+	if b.reading.held.Add(int64(n)) > b.reading.limit {
+		b.reading.shed()
+	}
+	return b.givenUp()
+}
+
+func (b *body) givenUp() error {
+	if cause := b.cause.Load(); cause != nil {
+		return *cause
 	}
 	return nil
 }
 
-func (l *lease) release() {
-	l.held.Add(-l.n)
-	l.n = 0
+// release tells that nothing is held any more.
+func (b *body) release() {
+	b.end()
+	b.reading.held.Add(-b.leased.Swap(0))
 }
 
-// leased reads from r on a lease.
-type leased struct {
+// counted reads a body.
+type counted struct {
 	r io.Reader
-	*lease
+	*body
 }
 
-func (l leased) Read(b []byte) (int, error) {
-	n, err := l.r.Read(b)
-	if terr := l.take(n); terr != nil {
-		return n, terr
+func (c counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	if cause := c.take(n); cause != nil {
+		return n, cause
 	}
 	return n, err
 }
