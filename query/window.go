@@ -125,5 +125,8 @@ func (db *DB) lay(w Window, step time.Duration, points int) Range {
 	}
 }
 
+// Lay is how an answer over a window in steps of a width is laid out; without a width, as charts are.
+func (db *DB) Lay(w Window, step time.Duration) Range { return db.lay(w, step, 0) }
+
 // StepFor is the width of a point that a window gets when none is asked for.
 func (db *DB) StepFor(w Window) time.Duration { return db.lay(w, 0, 0).step() }

@@ -24,6 +24,7 @@ import (
 	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/anomaly/rules"
+	"github.com/tidemarkhq/tidemark/anomaly/watch"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/otlp"
@@ -55,6 +56,8 @@ type product struct {
 	db          *query.DB // nil without the query role, as is hub
 	hub         *live.Hub
 	deployments *explain.Noticer
+	explain     *explain.Explainer
+	watch       *watch.Watch
 	notify      *notify.Notifier
 	rules       *rules.Engine
 	api         *api.API
@@ -78,7 +81,7 @@ func start(ctx context.Context, c config.Config, stderr io.Writer) (*product, er
 	p := &product{config: c, log: log, second: second, metrics: prometheus.NewRegistry(), began: time.Now(), failed: make(chan error, 4)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		p.startMemory, p.startDir, p.startListening, p.startCertificates, p.startEngine, p.startStore, p.startKeys, p.startQuery, p.startDeployments, p.startNotify, p.startRules, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
+		p.startMemory, p.startDir, p.startListening, p.startCertificates, p.startEngine, p.startStore, p.startKeys, p.startQuery, p.startDeployments, p.startNotify, p.startRules, p.startWatch, p.startIngest, p.startProfiles, p.startHTTP, p.startSelf, p.announce,
 	} {
 		if err := part(ctx); err != nil {
 			p.stop()
@@ -187,6 +190,7 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro := otlp.DefaultOptions()
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.SenderOrigins(), p.config.MaxRequestBytes, p.config.MaxRequests
+	ro.MaxReading, ro.MaxConnections, ro.ReadTimeout = max(p.config.MaxReading, int64(ro.MaxBody)), p.config.MaxConnections, p.config.ReadTimeout
 	ro.Refused, ro.Authorize, ro.TLS = in.Refuse, p.authorize, p.otlpTLS.server()
 	p.profiles = p.profileReceiver(in)
 	ro.Handle = p.profiles
@@ -204,7 +208,7 @@ func (p *product) startQuery(context.Context) error {
 	}
 	p.db = query.New(p.conn, query.Options{Registerer: p.metrics})
 	p.hub = live.New(live.Options{
-		Evaluate: api.Evaluate(p.db, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }), Problem: func(err error) any { return api.Describe(err, "") },
+		Evaluate: api.Evaluate(p.db, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }, p.openIncidents), Problem: func(err error) any { return api.Describe(err, "") },
 		Origins: p.config.Origins(), Logger: p.log, Metrics: p.metrics,
 	})
 	p.onStop(p.hub.Close)
@@ -232,6 +236,7 @@ func (p *product) startHTTP(context.Context) error {
 		o.Live, o.Web = p.hub, web.Handler()
 	}
 	o.Notify, o.Rules = p.notify, p.rules
+	o.Watch, o.Explain = p.watch, p.explain
 	if p.scraper != nil {
 		o.ProfileTargets = p.profileTargets
 	}

@@ -23,8 +23,10 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/anomaly/rules"
+	"github.com/tidemarkhq/tidemark/anomaly/watch"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/auth"
 	"github.com/tidemarkhq/tidemark/store"
@@ -50,6 +52,9 @@ type Options struct {
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404
 	Rules  *rules.Engine    // thresholds and objectives; nil: 404
+
+	Watch   *watch.Watch       // detection and incidents; nil: 404
+	Explain *explain.Explainer // with Watch
 
 	ProfileTargets func() []ProfileTarget // nil: 404
 
@@ -181,7 +186,7 @@ func (a *API) serve(e endpoint) gin.HandlerFunc {
 	name := e.method + " " + route
 	answer := func(c *gin.Context) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(c.Request.Context(), a.o.Timeout)
+		ctx, cancel := context.WithTimeout(c.Request.Context(), max(a.o.Timeout, e.timeout))
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
 		secure(c.Writer.Header())
@@ -244,6 +249,9 @@ func write(c *gin.Context, e endpoint, value any) (status int, err error) {
 			return 0, err
 		}
 		writeBody(c.Writer, c.Request, http.StatusOK, "text/csv; charset=utf-8", b)
+		return http.StatusOK, nil
+	}
+	if _, ok := value.(streamed); ok {
 		return http.StatusOK, nil
 	}
 	if f, ok := value.(file); ok {

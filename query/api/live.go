@@ -30,8 +30,9 @@ type liveQuery struct {
 // lookBack is how far behind the newest point an update looks again, for spans that arrive late.
 const lookBack = 40 * time.Second
 
-// Evaluate answers live subscriptions with the answers of the GET endpoints. status is the answer of GET /status.
-func Evaluate(db *query.DB, status func(context.Context) (any, error)) live.Evaluate {
+// Evaluate answers live subscriptions with the answers of the GET endpoints. status is the answer of GET /status,
+// incidents that of GET /incidents with those that are open.
+func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)) live.Evaluate {
 	return func(ctx context.Context, raw json.RawMessage, from string, since time.Time) (live.Answer, error) {
 		var q liveQuery
 		if err := json.Unmarshal(raw, &q); err != nil {
@@ -63,11 +64,14 @@ func Evaluate(db *query.DB, status func(context.Context) (any, error)) live.Eval
 			return whole(data, now), err
 		case "logs":
 			return e.logs(ctx)
+		case "incidents":
+			data, err := incidents(ctx)
+			return whole(data, now), err
 		case "status":
 			data, err := status(ctx)
 			return whole(data, now), err
 		}
-		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map or status", q.Kind)}
+		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map, incidents or status", q.Kind)}
 	}
 }
 

@@ -20,6 +20,7 @@ type endpoint struct {
 	params       []param
 	body, answer any // zero values of the types that are read and written
 	handle       func(*gin.Context) (any, error)
+	timeout      time.Duration // where it takes longer than other questions may
 }
 
 // param is a query or path parameter.
@@ -192,6 +193,7 @@ func (a *API) routes() []endpoint {
 	all = append(all, a.notifyEndpoints()...)
 	all = append(all, a.ruleEndpoints()...)
 	all = append(all, a.profileEndpoints()...)
+	all = append(all, a.incidentEndpoints()...)
 	return all
 }
 

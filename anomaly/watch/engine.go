@@ -1,0 +1,366 @@
+package watch
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/anomaly"
+	"github.com/tidemarkhq/tidemark/query"
+)
+
+// engine judges every series of requests, step by step. It has no clock and asks nobody: what it decides depends on
+// the rows it is given alone, so that a replay decides as the live product did. It is not safe for concurrent use.
+type engine struct {
+	step     int64 // seconds between two judgements: 10 live, 60 over rollups of a minute
+	settings Settings
+
+	rows    map[uint64]ref // by id of the store
+	index   map[key]*series
+	series  []*series
+	envs    map[string]*environment
+	settled int64 // newest minute settled, Unix seconds / 60
+	changed []anomaly.Alarm
+	spans   []span // reused
+}
+
+// ref is where a row belongs.
+type ref struct {
+	s *series
+	p *part
+}
+
+// environment is what the series of one deployment environment share.
+type environment struct {
+	all    volume
+	minute float64
+	load   map[string]float64 // by service: requests of the last ten minutes in expected ones
+}
+
+const (
+	fineReread  = 12   // steps of 10 s that are read again each time
+	settleAfter = 30   // seconds after which no more of a minute is waited for
+	youngest    = 3600 // seconds of history without which nothing is judged
+	forgotten   = 7 * 86400
+)
+
+func newEngine(step time.Duration, s Settings) *engine {
+	return &engine{step: int64(step / time.Second), settings: s, rows: map[uint64]ref{}, index: map[key]*series{}, envs: map[string]*environment{}}
+}
+
+// know registers a row series of the store.
+func (e *engine) know(id uint64, n query.WatchSeries) {
+	k := key{n.Env, n.Service, n.Name, n.Kind}
+	if n.Entry {
+		k.name, k.kind = "", ""
+	}
+	s := e.index[k]
+	if s == nil {
+		s = &series{key: k}
+		e.index[k] = s
+		at, _ := slices.BinarySearchFunc(e.series, s, func(a, b *series) int { return compare(a.key, b.key) })
+		e.series = slices.Insert(e.series, at, s)
+		if e.envs[k.env] == nil {
+			e.envs[k.env] = &environment{load: map[string]float64{}}
+		}
+	}
+	r := ref{s: s}
+	version, instance := n.Version, ""
+	if n.Entry {
+		version, instance = "", n.Instance
+	}
+	if version+instance != "" {
+		i := slices.IndexFunc(s.parts, func(p *part) bool { return p.version == version && p.instance == instance })
+		if i < 0 {
+			s.parts = append(s.parts, &part{version: version, instance: instance})
+			i = len(s.parts) - 1
+		}
+		r.p = s.parts[i]
+	}
+	e.rows[id] = r
+}
+
+func compare(a, b key) int {
+	return cmp.Or(cmp.Compare(a.env, b.env), cmp.Compare(a.service, b.service), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
+}
+
+// fine says whether steps are shorter than a minute.
+func (e *engine) fine() bool { return e.step < 60 }
+
+// advance judges the moment now (Unix seconds). rows are those of the steps before it: of the minute that ends, or of
+// the last fineReread steps of 10 s. It gives the alarms that began, changed or ended.
+func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
+	e.changed = nil
+	settle := now/60 - 1
+	if e.fine() {
+		settle = (now-settleAfter)/60 - 1
+		e.clear(now)
+	}
+	due := settle > e.settled
+	any := e.put(now, settle, rows, due)
+	if due {
+		e.settled = settle
+		if any {
+			e.settle(settle)
+		}
+	}
+	if len(rows) > 0 {
+		e.judge(now)
+	}
+	if due && any {
+		e.learn(settle)
+	}
+	return e.changed
+}
+
+// clear empties the fine steps that are about to be read again.
+func (e *engine) clear(now int64) {
+	last := now/fineStep - 1
+	for _, s := range e.series {
+		s.ring.clear(last)
+		for _, p := range s.parts {
+			p.ring.clear(last)
+		}
+	}
+}
+
+// put adds rows where they belong. any says whether the minute to settle had some.
+func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bool) {
+	for i := range rows {
+		r := &rows[i]
+		at, ok := e.rows[r.Series]
+		if !ok || r.Calls == 0 {
+			continue
+		}
+		s := at.s
+		if !s.usual.known {
+			s.usual.begin(r.Buckets, r.Counts)
+			s.since = r.At
+		}
+		s.seen = max(s.seen, r.At)
+		c := s.usual.judge(r.Calls, r.Errors, r.Buckets, r.Counts)
+		s.add(r.At, c, at.p, e.fine())
+		if due && r.At/60 == settle {
+			any = true
+			for k, b := range r.Buckets {
+				s.recent[s.usual.bucket(b)] += float32(r.Counts[k])
+			}
+			if s.name == "" && s.kind == "" {
+				e.envs[s.env].minute += float64(r.Calls)
+			}
+		}
+	}
+	return any
+}
+
+// settle closes a minute for every series.
+func (e *engine) settle(minute int64) {
+	at := minute * 60
+	for _, s := range e.series {
+		env := e.envs[s.env]
+		mu, drop := s.volume.expected(at+30, &env.all)
+		c := s.pending
+		if e.fine() {
+			c = s.ring.fineMinute(minute)
+		}
+		s.pending = cell{}
+		s.expects, s.drop = mu, drop
+		s.ring.settle(minute, c, drop)
+		for _, p := range s.parts {
+			c := p.pending
+			if e.fine() {
+				c = p.ring.fineMinute(minute)
+			}
+			p.pending = cell{}
+			if c.n > 0 {
+				p.seen = at
+			}
+			p.ring.settle(minute, c, 0)
+		}
+		if s.name == "" && s.kind == "" {
+			env.load[s.service] = s.load(minute)
+		}
+	}
+}
+
+// load is how many requests came in the last ten minutes for each that was expected.
+func (s *series) load(minute int64) float64 {
+	n := 0.0
+	for m := minute - 9; m <= minute; m++ {
+		n += float64(s.ring.minute[(m%minutes+minutes)%minutes].n)
+	}
+	if s.expects <= 0 {
+		return 1
+	}
+	usual := s.expects / math.Max(float64(s.volume.fast), 1e-9) * math.Max(float64(s.volume.slow), 1e-9)
+	if !s.volume.known() {
+		usual = float64(s.volume.slow)
+	}
+	return (n + 5) / (10*usual + 5)
+}
+
+// judge asks every channel of every series.
+func (e *engine) judge(now int64) {
+	for _, s := range e.series {
+		if now-s.since < youngest || now-s.seen > forgotten {
+			continue
+		}
+		threshold := e.threshold(s)
+		e.judgeSeries(now, s, threshold)
+		if len(s.parts) > 1 {
+			e.judgeParts(now, s, threshold)
+		}
+	}
+}
+
+// threshold is the surprise that an alarm takes, for the budget of false alarms a day of all series together: about
+// 400 windows a day of each of three channels are independent of one another.
+func (e *engine) threshold(s *series) float64 {
+	return math.Log(float64(max(len(e.series), 20)) * channels * 400 / e.settings.budget(s.service, s.name))
+}
+
+func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
+	load := max(1, e.envs[s.env].load[s.service])
+	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
+	var best [channels]finding
+	for i, w := range e.spans {
+		k := window(i, e.fine())
+		if s.watch[latency].usable(now, w) {
+			best[latency].strongest(s.slow(w, k, load, 0))
+		}
+		if s.watch[failures].usable(now, w) {
+			best[failures].strongest(s.failing(w))
+		}
+		if !w.fine && s.watch[traffic].usable(now, w) && (s.volume.known() || s.entryLike()) {
+			best[traffic].strongest(s.missing(w, k))
+		}
+	}
+	for c := range best {
+		e.move(now, s, nil, c, best[c], threshold)
+	}
+}
+
+func (s *series) entryLike() bool { return s.kind == "" || s.kind == "server" }
+
+// judgeParts compares versions and instances with what is usual for the whole and with one another.
+func (e *engine) judgeParts(now int64, s *series, threshold float64) {
+	load := max(1, e.envs[s.env].load[s.service])
+	active := 0
+	for _, p := range s.parts {
+		if now-p.seen < 1800 {
+			active++
+		}
+	}
+	if active < 2 {
+		return
+	}
+	whole := s.ring.windows(now, e.fine(), 0, nil)
+	penalty := math.Log(float64(active))
+	for _, p := range s.parts {
+		if now-p.seen > forgotten/7 {
+			continue
+		}
+		e.spans = p.ring.windows(now, e.fine(), 0, e.spans[:0])
+		var best [channels]finding
+		for i, w := range e.spans {
+			k := window(i, e.fine())
+			rest := whole[i].cell
+			rest.n -= w.n
+			shift := 0.0
+			if rest.n >= leastRequests {
+				shift = max(0, float64(rest.rank-w.rank)/float64(rest.n))
+			}
+			if p.watch[latency].usable(now, w) {
+				best[latency].strongest(s.slow(w, k, load, shift))
+			}
+			if p.watch[failures].usable(now, w) {
+				best[failures].strongest(s.failing(w))
+			}
+		}
+		for c := range best {
+			if s.watch[c].alarm != nil && p.watch[c].alarm == nil {
+				continue // the whole says it
+			}
+			best[c].score -= penalty
+			e.move(now, s, p, c, best[c], threshold)
+		}
+	}
+}
+
+var symptoms = [channels]anomaly.Symptom{anomaly.SymptomLatency, anomaly.SymptomErrors, anomaly.SymptomTraffic}
+var names = [channels]anomaly.Channel{anomaly.ChannelLatency, anomaly.ChannelErrors, anomaly.ChannelThroughput}
+var units = [channels]string{"ns", "1", "/s"}
+
+// move lets a channel take in what was found and keeps the alarm that came of it.
+func (e *engine) move(now int64, s *series, p *part, c int, f finding, threshold float64) {
+	o := &s.watch[c]
+	if p != nil {
+		o = &p.watch[c]
+	}
+	changed, ended := o.move(now, f, threshold, func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
+	if changed == nil {
+		return
+	}
+	if ended && p == nil && now-changed.Began.Unix() >= adoptAfter {
+		s.adopt(c)
+	}
+	e.changed = append(e.changed, *changed)
+}
+
+// raise makes the alarm of a finding.
+func (e *engine) raise(now int64, s *series, p *part, c int, f finding) *anomaly.Alarm {
+	subject := anomaly.Subject{Env: s.env, Service: s.service, Operation: s.name, SpanKind: s.kind}
+	r := &s.ring
+	if p != nil {
+		subject.Version, subject.Instance, r = p.version, p.instance, &p.ring
+	}
+	began := r.onset(now, max(f.minutes, 1), func(x cell, mu float64) (float64, float64) { return s.badness(c, x, mu) })
+	if f.fine {
+		began = max(began, now-60)
+	}
+	a := &anomaly.Alarm{Subject: subject, Symptom: symptoms[c], Channel: names[c], Began: time.Unix(began, 0).UTC(), Detected: time.Unix(now, 0).UTC(),
+		Unit: units[c], Observed: f.observed, Expected: f.expected, Lower: f.lower, Upper: finite(f.upper), Score: f.score, Once: onceInDays(f.score),
+		Sample: f.sample, History: float64(now-s.since) / 86400, Paging: e.pages(s)}
+	a.ID = alarmID(subject, a.Symptom, a.Began)
+	return a
+}
+
+// finite replaces what JSON has no number for: there is no upper limit.
+func finite(v float64) float64 {
+	if math.IsInf(v, 0) {
+		return 0
+	}
+	return v
+}
+
+// badness is what onset looks for.
+func (s *series) badness(c int, x cell, mu float64) (sum, weight float64) {
+	switch c {
+	case latency:
+		return float64(x.rank), float64(x.n) * max(s.usual.variance, 1e-3)
+	case failures:
+		p := s.failures.Usual()
+		return float64(x.bad) - p*float64(x.n), p*float64(x.n) + 1e-6
+	}
+	return mu - float64(x.n), mu + 1e-6
+}
+
+// pages says whether an alarm of a series is worth a message by itself: calls that come in, often enough to matter.
+func (e *engine) pages(s *series) bool {
+	return (s.kind == "" || s.kind == "server") && s.expects >= 3
+}
+
+// adopt takes as normal what has gone on for so long.
+func (s *series) adopt(c int) {
+	switch c {
+	case latency:
+		s.usual.forget()
+		s.usual.refresh(s.seen)
+	case failures:
+		s.failures.Good, s.failures.Bad = s.failures.Good*0.02, s.failures.Bad*0.02
+	case traffic:
+		s.volume.slow *= 0.3
+		s.volume.fast *= 0.3
+	}
+}

@@ -1,0 +1,75 @@
+package watch
+
+// learn takes in a settled minute. What is in alarm is not learned: it is not to become normal by lasting a while.
+func (e *engine) learn(minute int64) {
+	at := minute * 60
+	for _, s := range e.series {
+		env := e.envs[s.env]
+		c := s.ring.minute[minute%minutes]
+		s.learnLatency(minute, c)
+		if s.watch[failures].alarm == nil && !s.partly(failures) {
+			s.failures.Learn(float64(c.n), float64(c.bad), decayErrors)
+		}
+		s.learnVolume(minute, env)
+		s.recent = [latencyBuckets]float32{}
+		if (at/60)%1440 == 0 {
+			s.forgetParts(at)
+		}
+	}
+	for _, env := range e.envs {
+		env.all.learn(at+30, env.minute, nil, 0, true)
+		env.minute = 0
+	}
+}
+
+// partly says whether a part of the series is in alarm.
+func (s *series) partly(c int) bool {
+	for _, p := range s.parts {
+		if p.watch[c].alarm != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *series) learnLatency(minute int64, c cell) {
+	if s.watch[latency].alarm != nil || s.partly(latency) {
+		return
+	}
+	s.usual.learn(minute*60, &s.recent)
+	if s.usual.n < latencyKnown || (minute+int64(len(s.name)))%10 == 0 {
+		s.usual.refresh(minute * 60)
+	}
+	e := s.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans)))
+	for k, w := range e {
+		if (minute+1)%w.minutes == 0 && w.n >= leastRequests && s.usual.n >= latencyKnown {
+			s.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
+		}
+	}
+}
+
+func (s *series) learnVolume(minute int64, env *environment) {
+	e := s.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans)))
+	steady := s.watch[traffic].alarm == nil
+	if steady && s.volume.known() {
+		for k, w := range e {
+			if (minute+1)%w.minutes == 0 && w.mu > 0 && float64(w.n) < 1.3*w.mu {
+				s.volume.noise[k].Learn(float64(w.n), w.mu)
+			}
+		}
+	}
+	s.volume.learn(minute*60+30, float64(s.ring.minute[minute%minutes].n), &env.all, env.minute, steady)
+}
+
+// forgetParts drops versions and instances that are gone for a day.
+func (s *series) forgetParts(at int64) {
+	kept := s.parts[:0]
+	for _, p := range s.parts {
+		if at-p.seen < 86400 {
+			kept = append(kept, p)
+			continue
+		}
+		p.gone = true
+	}
+	s.parts = kept
+}

@@ -1,0 +1,83 @@
+package watch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"time"
+
+	"github.com/tidemarkhq/tidemark/anomaly"
+)
+
+// open is whether a channel of a series is in alarm.
+type open struct {
+	alarm  *anomaly.Alarm // nil: it is not
+	window int64          // minutes of the longest window that still says whether it goes on
+	over   int8           // steps in a row over the threshold
+	quiet  int64          // Unix seconds of the last step that said something
+	closed int64          // Unix seconds at which the last alarm ended: windows before it are spent
+	told   float64        // score that was last told
+}
+
+const (
+	closeBelow  = 1.0 / 3 // of the threshold
+	closeAfter  = 300     // seconds without anything to say
+	adoptAfter  = 4 * 3600
+	shortWindow = 10 // minutes; an alarm found in less is over when this much is quiet
+)
+
+// move takes in what a channel found at a step and tells whether an alarm began, changed or ended.
+func (o *open) move(now int64, f finding, threshold float64, raise func(f finding) *anomaly.Alarm) (changed *anomaly.Alarm, ended bool) {
+	if o.alarm == nil {
+		if f.score < threshold {
+			o.over = 0
+			return nil, false
+		}
+		o.over++
+		if f.minutes <= 1 && o.over < 2 && f.score < 3*threshold {
+			return nil, false
+		}
+		o.alarm = raise(f)
+		o.over, o.quiet, o.told, o.window = 0, now, f.score, max(f.minutes, shortWindow)
+		return o.alarm, false
+	}
+	a := o.alarm
+	if f.score >= threshold*closeBelow {
+		o.quiet = now
+	}
+	if now-o.quiet >= closeAfter || now-a.Began.Unix() >= adoptAfter {
+		a.Ended = time.Unix(o.quiet, 0).UTC()
+		o.alarm, o.closed = nil, now
+		return a, true
+	}
+	if f.score > a.Score {
+		a.Score, a.Observed, a.Sample = f.score, f.observed, f.sample
+		a.Once = onceInDays(f.score)
+	}
+	if a.Score > 1.3*o.told {
+		o.told = a.Score
+		return a, false
+	}
+	return nil, false
+}
+
+// usable says whether a window may speak for a channel: not with what an earlier alarm was about, and while an alarm
+// is open not for longer than it takes to see that it is over.
+func (o *open) usable(now int64, w span) bool {
+	if o.alarm != nil {
+		return w.minutes <= o.window
+	}
+	return w.minutes <= 1 || now-60*w.minutes >= o.closed
+}
+
+func onceInDays(score float64) float64 { return math.Exp(min(score, 50)) / 400 }
+
+// alarmID is the same for the same series and beginning, live and in a replay.
+func alarmID(s anomaly.Subject, symptom anomaly.Symptom, began time.Time) string {
+	h := sha256.New()
+	for _, x := range []string{s.Env, s.Service, s.Operation, s.SpanKind, s.Peer, s.PeerKind, s.Version, s.Instance, s.Metric, s.Rule, string(symptom), began.UTC().Format(time.RFC3339)} {
+		h.Write([]byte(x))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
