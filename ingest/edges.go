@@ -21,7 +21,8 @@ const (
 	edgesYoung    = 75 * time.Second // age up to which a minute is worth computing while it still fills
 	edgesSmall    = 50_000           // spans up to which that is cheap
 	edgesSample   = 300_000          // spans of a minute beyond which only a slice of it is looked at
-	edgesPerTick  = 30               // minutes computed in one go
+	edgesPerTick  = 150              // minutes computed in one go
+	edgesBlock    = 15               // minutes that lie together in the store, and are computed together when several are due
 	edgesRestart  = 10               // minutes computed again after a start, for what the process before left open
 )
 
@@ -150,30 +151,82 @@ func (in *Ingest) catchUpEdges(ctx context.Context, now time.Time) error {
 // computeEdges computes a batch of what is due, and says whether there is more.
 func (in *Ingest) computeEdges(ctx context.Context, now time.Time) (more bool, err error) {
 	settled, young := in.dirty.due(now, in.opts.EdgesInterval)
-	for _, minute := range append(young, settled...) {
-		spans, err := in.countSpans(ctx, minute)
+	more = len(settled) == edgesPerTick
+	for _, minute := range young {
+		spans, err := in.countSpans(ctx, minute, minute+1)
 		if err != nil {
 			return false, err
 		}
-		if slices.Contains(young, minute) && spans > edgesSmall {
-			continue
-		}
-		in.dirty.begin(minute, now)
-		if spans == 0 {
-			continue
-		}
-		if err := in.pool.do(ctx, in.edgesQuery(minute, spans)); err != nil {
-			in.dirty.touch(minute*60*nanosPerSecond, minute*60*nanosPerSecond, nil)
-			return false, fmt.Errorf("computing the edges of %s: %w", time.Unix(minute*60, 0).UTC().Format(time.RFC3339), err)
+		if spans <= edgesSmall {
+			if err := in.computeMinutes(ctx, now, minute, minute+1, spans); err != nil {
+				return false, err
+			}
 		}
 	}
-	return len(settled) == edgesPerTick, nil
+	for len(settled) > 0 {
+		block := settled[0] - settled[0]%edgesBlock
+		n := 1
+		for n < len(settled) && settled[n] >= block {
+			n++
+		}
+		if err := in.computeBlock(ctx, now, block, settled[:n]); err != nil {
+			return false, err
+		}
+		settled = settled[n:]
+	}
+	return more, nil
 }
 
-func (in *Ingest) countSpans(ctx context.Context, minute int64) (uint64, error) {
+// computeBlock computes settled minutes of one block: together, when that is worth it and all of it is over.
+func (in *Ingest) computeBlock(ctx context.Context, now time.Time, block int64, minutes []int64) error {
+	if len(minutes) > 2 && now.Sub(time.Unix((block+edgesBlock)*60, 0)) > edgesQuiet {
+		spans, err := in.countSpans(ctx, block, block+edgesBlock)
+		if err != nil {
+			return err
+		}
+		if spans <= edgesSample {
+			return in.computeMinutes(ctx, now, block, block+edgesBlock, spans)
+		}
+	}
+	for _, minute := range minutes {
+		spans, err := in.countSpans(ctx, minute, minute+1)
+		if err != nil {
+			return err
+		}
+		if err := in.computeMinutes(ctx, now, minute, minute+1, spans); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// computeMinutes computes the minutes from first to before end, which have so many spans.
+func (in *Ingest) computeMinutes(ctx context.Context, now time.Time, first, end int64, spans uint64) error {
+	for m := first; m < end; m++ {
+		in.dirty.begin(m, now)
+	}
+	if spans == 0 {
+		return nil
+	}
+	if err := in.pool.do(ctx, in.edgesQuery(first, end, spans)); err != nil {
+		in.dirty.touch(first*60*nanosPerSecond, (end-1)*60*nanosPerSecond, minuteStarts(first, end))
+		return fmt.Errorf("computing the edges of %d minutes from %s: %w", end-first, time.Unix(first*60, 0).UTC().Format(time.RFC3339), err)
+	}
+	return nil
+}
+
+func minuteStarts(first, end int64) []int64 {
+	out := make([]int64, 0, end-first)
+	for m := first; m < end; m++ {
+		out = append(out, m*60*nanosPerSecond)
+	}
+	return out
+}
+
+func (in *Ingest) countSpans(ctx context.Context, first, end int64) (uint64, error) {
 	var spans proto.ColUInt64
 	err := in.pool.do(ctx, ch.Query{
-		Body:   fmt.Sprintf("SELECT sum(calls) AS n FROM %s WHERE level = 'operation' AND ts >= toDateTime(%d) AND ts < toDateTime(%d)", in.pool.table("red_10s"), minute*60, minute*60+60),
+		Body:   fmt.Sprintf("SELECT sum(calls) AS n FROM %s WHERE level = 'operation' AND ts >= toDateTime(%d) AND ts < toDateTime(%d)", in.pool.table("red_10s"), first*60, end*60),
 		Result: proto.Results{{Name: "n", Data: &spans}},
 	})
 	if err != nil || spans.Rows() == 0 {
@@ -182,21 +235,21 @@ func (in *Ingest) countSpans(ctx context.Context, minute int64) (uint64, error) 
 	return spans.Row(0), nil
 }
 
-// edgesQuery computes one minute. Of a minute with more than edgesSample spans, a slice of time is looked at whose
+// edgesQuery computes some minutes of one block. Of a minute with more than edgesSample spans, a slice of time is looked at whose
 // place changes with the minute, and counts are scaled by the same rate: reading a slice reads fewer granules, which
 // sampling by trace would not.
-func (in *Ingest) edgesQuery(minute int64, spans uint64) ch.Query {
+func (in *Ingest) edgesQuery(first, end int64, spans uint64) ch.Query {
 	rate := max(1, (spans+edgesSample-1)/edgesSample)
-	length := int64(60_000) / int64(rate) // ms
-	from := minute * 60_000
+	length := (end - first) * 60_000 / int64(rate) // ms
+	from := first * 60_000
 	if rate > 1 {
-		from += (minute * 7919 % int64(rate)) * length
+		from += (first * 7919 % int64(rate)) * length
 	}
 	return ch.Query{
 		Body: strings.NewReplacer("INTO edges", "INTO "+in.pool.table("edges"), "FROM spans", "FROM "+in.pool.table("spans"),
 			"FROM resources", "FROM "+in.pool.table("resources")).Replace(edgesSQL),
 		Parameters: ch.Parameters(map[string]any{
-			"minute": minute * 60, "from": from, "to": from + length, "rate": rate,
+			"from": from, "to": from + length, "rate": rate,
 		}),
 		Settings: []ch.Setting{{Key: "max_threads", Value: "1"}, {Key: "async_insert", Value: "0"}, {Key: "max_execution_time", Value: "30"},
 			{Key: "join_algorithm", Value: "hash"}, {Key: "max_memory_usage", Value: "1000000000"}},
@@ -212,7 +265,7 @@ WITH
     {rate:UInt64} AS rate,
     callers AS
     (
-        SELECT trace_id, span_id, service, kind, status, duration_ns, resource,
+        SELECT toStartOfMinute(toDateTime(ts)) AS minute, trace_id, span_id, service, kind, status, duration_ns, resource,
             attr.value[indexOf(attr.key, 'db.system.name')] AS db_system_name, attr.value[indexOf(attr.key, 'db.system')] AS db_system_old,
             attr.value[indexOf(attr.key, 'db.namespace')] AS db_namespace, attr.value[indexOf(attr.key, 'db.name')] AS db_name_old,
             attr.value[indexOf(attr.key, 'messaging.system')] AS messaging,
@@ -225,14 +278,14 @@ WITH
             hasAny(attr.key, ['http.request.method', 'http.method']) AS http
         FROM spans
         WHERE ts >= fromUnixTimestamp64Milli({from:Int64}) AND ts < fromUnixTimestamp64Milli({to:Int64})
-            AND toStartOfFifteenMinutes(toDateTime(ts)) = toStartOfFifteenMinutes(toDateTime({minute:Int64}))
+            AND toStartOfFifteenMinutes(toDateTime(ts)) = toStartOfFifteenMinutes(toDateTime(intDiv({from:Int64}, 1000)))
     ),
     children AS
     (
         SELECT trace_id, parent_span_id, service, status, duration_ns
         FROM spans
         WHERE ts >= fromUnixTimestamp64Milli({from:Int64} - 5000) AND ts < fromUnixTimestamp64Milli({to:Int64} + 5000)
-            AND toStartOfFifteenMinutes(toDateTime(ts)) BETWEEN toStartOfFifteenMinutes(toDateTime({minute:Int64} - 5)) AND toStartOfFifteenMinutes(toDateTime({minute:Int64} + 65))
+            AND toStartOfFifteenMinutes(toDateTime(ts)) BETWEEN toStartOfFifteenMinutes(toDateTime(intDiv({from:Int64}, 1000) - 5)) AND toStartOfFifteenMinutes(toDateTime(intDiv({to:Int64}, 1000) + 5))
             AND kind IN ('server', 'consumer', 'unspecified') AND parent_span_id != toFixedString('', 8)
             AND NOT (kind = 'consumer' AND has(attr.key, 'messaging.system'))
     ),
@@ -244,13 +297,13 @@ WITH
     ),
     consumed AS
     (
-        SELECT resource, concat('messaging:', if(topic != '', topic, messaging)) AS client, 'service' AS target_kind, service AS target, messaging AS target_system,
+        SELECT minute, resource, concat('messaging:', if(topic != '', topic, messaging)) AS client, 'service' AS target_kind, service AS target, messaging AS target_system,
             duration_ns AS ns, status = 'error' AS failed
         FROM callers WHERE takes
     ),
     named AS
     (
-        SELECT resource, service AS client,
+        SELECT minute, resource, service AS client,
             if(db_system_name != '', db_system_name, db_system_old) AS db_system,
             if(db_namespace != '', db_namespace, db_name_old) AS db,
             if(address != '', address, address_old) AS host,
@@ -264,14 +317,14 @@ WITH
             status = 'error' OR child_status = 'error' AND child != '' AS failed
         FROM calls
     )
-SELECT toDateTime({minute:Int64}) AS ts, r.env AS env, client, target, target_kind, target_system,
+SELECT minute AS ts, r.env AS env, client, target, target_kind, target_system,
     count() * rate AS calls, countIf(failed) * rate AS errors, sum(ns) * rate AS duration_sum,
     sumMap(map(toInt16(if(ns <= 1, 0, ceil(32 * log2(ns)))), rate)) AS duration_hist, toFloat64(rate) AS sample_rate, now64(3) AS computed
 FROM
 (
-    SELECT resource, client, target_kind, target, target_system, ns, failed FROM named
+    SELECT minute, resource, client, target_kind, target, target_system, ns, failed FROM named
     UNION ALL
-    SELECT resource, client, target_kind, target, target_system, ns, failed FROM consumed
+    SELECT minute, resource, client, target_kind, target, target_system, ns, failed FROM consumed
 ) AS named LEFT JOIN (SELECT fingerprint, max(env) AS env FROM resources GROUP BY fingerprint) AS r ON named.resource = r.fingerprint
 WHERE target != ''
-GROUP BY env, client, target, target_kind, target_system`
+GROUP BY minute, env, client, target, target_kind, target_system`

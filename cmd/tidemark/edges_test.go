@@ -3,6 +3,7 @@ package main_test
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -63,4 +64,35 @@ func TestQueueEdges(t *testing.T) {
 	if len(d.Callers) != 1 || d.Callers[0].Source != topic || d.Callers[0].SourceKind != "messaging" {
 		t.Errorf("callers of the consumer: %+v", d.Callers)
 	}
+}
+
+// TestEdgesOfHistory: of calls that are sent long after they were made, each counts once in its own minute, also where the
+// edges of many minutes are computed together.
+func TestEdgesOfHistory(t *testing.T) {
+	p := share(t)
+	s := newSender(t, p)
+	from, to := unique("front"), unique("back")
+	const minutes = 40
+	began := time.Now().Add(-(minutes + 25) * time.Minute).Truncate(time.Minute)
+	var all []*trace.ResourceSpans
+	for i := range minutes {
+		at := uint64(began.Add(time.Duration(i)*time.Minute + 59*time.Second + 990*time.Millisecond).UnixNano()) // the callee's side is in the next minute
+		traceID, client := randomBytes(16), randomBytes(8)
+		for _, side := range []struct {
+			service    string
+			kind       trace.Span_SpanKind
+			id, parent []byte
+			after      uint64
+		}{{from, trace.Span_SPAN_KIND_CLIENT, client, nil, 0}, {to, trace.Span_SPAN_KIND_SERVER, randomBytes(8), client, 15e6}} {
+			x := request(side.service, 1).ResourceSpans[0]
+			sp := x.ScopeSpans[0].Spans[0]
+			sp.TraceId, sp.SpanId, sp.ParentSpanId, sp.Kind, sp.StartTimeUnixNano, sp.EndTimeUnixNano = traceID, side.id, side.parent, side.kind, at+side.after, at+20e6
+			all = append(all, x)
+		}
+	}
+	if err := s.send(t.Context(), &collectortrace.ExportTraceServiceRequest{ResourceSpans: all}); err != nil {
+		t.Fatal(err)
+	}
+	query := "SELECT count(), min(n), max(n), min(ts) = toDateTime(" + strconv.FormatInt(began.Unix(), 10) + ") FROM (SELECT ts, sum(calls) AS n FROM edges FINAL WHERE client = '" + from + "' AND target = '" + to + "' GROUP BY ts)"
+	within(t, 60*time.Second, "the edges of "+strconv.Itoa(minutes)+" minutes", func() bool { return p.sql(t, query) == strconv.Itoa(minutes)+"\t1\t1\t1" })
 }
