@@ -66,6 +66,9 @@ type Config struct {
 
 	MaxRequestBytes int
 	MaxRequests     int
+	MaxReading      int64 // bytes
+	MaxConnections  int
+	ReadTimeout     time.Duration
 	Ingest          ingest.Options // Limits included; what it stands on is filled in at start
 }
 
