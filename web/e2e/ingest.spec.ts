@@ -61,12 +61,12 @@ test.describe("ingest", () => {
     await page.goto(`${product.url}/ingest`);
     const reasons = page.getByRole("list", { name: "Reasons" });
     const reason = (name: string) => reasons.getByRole("listitem").filter({ has: page.getByRole("heading", { name }) });
-    await expect(reason("too old")).toContainText("GET /ancient");
-    await expect(reason("too old")).toContainText("Older than 360h0m0s.");
-    await expect(reason("too old")).toContainText(/What to do.*limit-oldest/);
-    await expect(reason("in the future")).toContainText("GET /tomorrow");
-    await expect(reason("unreadable")).toContainText("logs1");
-    await expect(reason("unsupported type")).toContainText("text/plain");
+    await expect(reason("Too old")).toContainText("GET /ancient");
+    await expect(reason("Too old")).toContainText("Older than 360h0m0s.");
+    await expect(reason("Too old")).toContainText(/What to do.*limit-oldest/);
+    await expect(reason("In the future")).toContainText("GET /tomorrow");
+    await expect(reason("Unreadable")).toContainText("logs1");
+    await expect(reason("Unsupported type")).toContainText("text/plain");
     await expect(page.getByRole("region", { name: "logs" })).toContainText("Refused2");
     // A sender's mistake is not our state.
     await expect(page.getByText("Requests are being refused")).toBeHidden();
@@ -80,7 +80,7 @@ test.describe("ingest", () => {
     const gateway = table.getByRole("row").filter({ hasText: "gateway" });
     await expect(gateway).toContainText(/50\s*of\s*50/);
     await expect(gateway).toContainText(/9\.9\d?\s*k|10(\.\d)?\s*k/);
-    await expect(page.getByRole("listitem").filter({ hasText: "operation folded" })).toContainText("gateway");
+    await expect(page.getByRole("listitem").filter({ hasText: "Operation folded" })).toContainText("gateway");
 
     await gateway.getByRole("button", { name: "Change the cap of gateway" }).click();
     const dialog = page.getByRole("dialog", { name: "Cap of gateway" });

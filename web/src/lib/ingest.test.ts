@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Caps, IngestAnswer } from "@/api/types";
-import { capError, capOf, gapsForZero, rangeOf, roomierCap, sentence, verdict, windowOf, withCap, withSilentExceptions } from "./ingest";
+import { capError, capOf, gapsForZero, kindWords, rangeOf, reasonName, roomierCap, sentence, verdict, windowOf, withCap, withSilentExceptions } from "./ingest";
 
 const quiet: IngestAnswer = {
   now_ms: 1_000_000, started_ms: 0,
@@ -36,6 +36,12 @@ describe("verdict", () => {
     expect(verdict({ ...quiet, problems: [refusal("spool_full", 900_000)] }).tone).toBe("ok");
     expect(verdict({ ...quiet, problems: [refusal("malformed", 999_000)] }).tone).toBe("ok");
   });
+});
+
+it("names reasons and what became of them", () => {
+  expect(reasonName("too_old")).toBe("Too old");
+  expect(kindWords({ kind: "folded", reason: "operation_folded" })).toBe("stored, counted together");
+  expect(kindWords({ kind: "folded", reason: "values_capped" })).toBe("stored, not offered");
 });
 
 it("makes sentences", () => {

@@ -39,7 +39,7 @@ export function sentence(text: string): string {
   return t[0]!.toUpperCase() + t.slice(1) + (/[.!?]$/.test(t) ? "" : ".");
 }
 
-export const KINDS: Record<IngestAnswer["problems"][number]["kind"], string> = {
+const KINDS: Record<IngestAnswer["problems"][number]["kind"], string> = {
   rejected: "not stored; the sender was told",
   refused: "request refused",
   truncated: "stored, shortened",
@@ -47,6 +47,15 @@ export const KINDS: Record<IngestAnswer["problems"][number]["kind"], string> = {
   repeated: "stored once",
   "set aside": "kept in a file",
 };
+
+/** What became of it, in a few words. */
+export const kindWords = (p: Pick<IngestAnswer["problems"][number], "kind" | "reason">): string => (p.reason === "values_capped" ? "stored, not offered" : (KINDS[p.kind] ?? p.kind));
+
+/** "too_old" → "Too old" */
+export function reasonName(reason: string): string {
+  const words = reason.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 /** Whether something was lost or had to be sent again, and thus deserves a colour. */
 export const isLoss = (kind: IngestAnswer["problems"][number]["kind"]): boolean => kind === "rejected" || kind === "refused" || kind === "set aside";

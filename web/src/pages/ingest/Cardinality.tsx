@@ -13,6 +13,7 @@ import { type Column, Table } from "@/ui/Table";
 import { Tabs } from "@/ui/Tabs";
 import { Time } from "@/ui/Time";
 import { useSort } from "@/ui/useSort";
+import { useTop } from "./useTop";
 import { CapDialog, type CapTarget } from "./CapDialog";
 import css from "./Cardinality.module.css";
 
@@ -44,6 +45,7 @@ function Kind({ kind, a, caps, onChange }: { kind: CapKind; a: CardinalityAnswer
   const sort = useSort("full");
   const rows = caps ? withSilentExceptions(a[kind], caps.caps[`${kind}_of`]) : a[kind];
   const columns = columnsOf(kind, caps, onChange);
+  const top = useTop(rows, columns, sort);
   return (
     <>
       <div className={css.lead}>
@@ -60,7 +62,10 @@ function Kind({ kind, a, caps, onChange }: { kind: CapKind; a: CardinalityAnswer
       {rows.length === 0 ? (
         <Empty title={`No ${words.label.toLowerCase()} yet`}>They are counted as they arrive.</Empty>
       ) : (
-        <Table label={`${words.label} by ${words.of}`} rows={rows} columns={columns} rowKey={(c) => `${c.signal} ${c.name}`} {...sort} csvName={`ingest-${kind}`} />
+        <>
+          <Table label={`${words.label} by ${words.of}`} rows={top.rows} columns={columns} rowKey={(c) => `${c.signal} ${c.name}`} {...sort} csvName={`ingest-${kind}`} />
+          {top.more}
+        </>
       )}
     </>
   );
@@ -82,7 +87,7 @@ function columnsOf(kind: CapKind, caps: CapsAnswer | undefined, onChange: (t: Ca
         <span className={css.name} title={c.name}>
           {kind === "operations" && <ServiceDot name={c.name} />}
           <span className={kind === "operations" ? undefined : "mono"}>{c.name}</span>
-          {c.signal && <span className={css.of}>{c.signal}</span>}
+          {kind === "values" && c.signal && <span className={css.of}>{c.signal}</span>}
         </span>
       ),
     },

@@ -1,5 +1,5 @@
 import type { IngestAnswer } from "@/api/types";
-import { isLoss, KINDS, sentence } from "@/lib/ingest";
+import { isLoss, kindWords, reasonName, sentence } from "@/lib/ingest";
 import { plural } from "@/lib/format";
 import { Num } from "@/ui/Num";
 import { Panel } from "@/ui/Panel";
@@ -33,7 +33,7 @@ function Reason({ p }: { p: Problem }) {
     <li className={css.reason} data-reason={p.reason}>
       <div className={css.what}>
         <h3 className={css.name}>
-          {p.reason.replaceAll("_", " ")} <span className={css.kind} data-loss={isLoss(p.kind) || undefined}>{KINDS[p.kind] ?? p.kind}</span>
+          {reasonName(p.reason)} <span className={css.kind} data-loss={isLoss(p.kind) || undefined}>{kindWords(p)}</span>
         </h3>
         <p className={css.meaning}>{sentence(p.meaning)}</p>
       </div>

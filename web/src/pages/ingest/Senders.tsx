@@ -6,6 +6,7 @@ import { ServiceDot } from "@/ui/Service";
 import { Empty } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { useSort } from "@/ui/useSort";
+import { useTop } from "./useTop";
 import css from "./Page.module.css";
 
 type Sender = IngestAnswer["services"][number];
@@ -34,6 +35,7 @@ const columns: Column<Sender>[] = [
 /** Rate and volume by service and signal. */
 export function Senders({ a }: { a: IngestAnswer }) {
   const sort = useSort("rate");
+  const top = useTop(a.services, columns, sort);
   return (
     <Panel title="Who sends" flush>
       {a.services.length === 0 ? (
@@ -41,7 +43,10 @@ export function Senders({ a }: { a: IngestAnswer }) {
           Point an SDK or a Collector here; the addresses are under Settings.
         </Empty>
       ) : (
-        <Table label="Senders" rows={a.services} columns={columns} rowKey={(s) => `${s.service} ${s.signal}`} {...sort} csvName="ingest-senders" />
+        <>
+          <Table label="Senders" rows={top.rows} columns={columns} rowKey={(s) => `${s.service} ${s.signal}`} {...sort} csvName="ingest-senders" />
+          {top.more}
+        </>
       )}
     </Panel>
   );
