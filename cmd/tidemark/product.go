@@ -256,7 +256,8 @@ func (p *product) startHTTP(context.Context) error {
 		return busy("http-addr", p.config.HTTPAddr, err)
 	}
 	p.addr = l.Addr()
-	server := &http.Server{Handler: p.secured(p.api), TLSConfig: p.httpTLS.server(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: p.secured(p.api), TLSConfig: p.httpTLS.server(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	go func() {
 		serve := func() error { return server.Serve(l) }
 		if p.httpTLS != nil {

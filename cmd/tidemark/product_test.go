@@ -214,7 +214,7 @@ func (p *product) readStdout(r io.Reader, ready chan<- string) {
 }
 
 // readyForm is the line that scripts wait for.
-var readyForm = regexp.MustCompile(`^ready http=(127\.0\.0\.1:\d+) otlp_grpc=(127\.0\.0\.1:\d+) otlp_http=(127\.0\.0\.1:\d+) pid=(\d+) engine_pid=(\d+)$`)
+var readyForm = regexp.MustCompile(`^ready http=(127\.0\.0\.1:\d+) otlp_grpc=((?:127\.0\.0\.1|\[::\]):\d+) otlp_http=(127\.0\.0\.1:\d+) pid=(\d+) engine_pid=(\d+)$`)
 
 func (p *product) parseReady() error {
 	m := readyForm.FindStringSubmatch(p.readyLine)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"os"
@@ -42,7 +43,7 @@ func (s *Server) newHTTP() *http.Server {
 		})
 	}
 	return &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: min(10*time.Second, s.opts.ReadTimeout), ReadTimeout: s.opts.ReadTimeout, IdleTimeout: 5 * time.Minute,
-		MaxHeaderBytes: 32 << 10}
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug)} // what strangers try is no news
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
