@@ -138,9 +138,9 @@ func (e *Engine) PreviewObjective(ctx context.Context, o Objective, w query.Wind
 	if w.To.Sub(w.From) > 92*24*time.Hour {
 		return nil, wrong("from", "the range is longer than 92 days")
 	}
-	fine := max(time.Minute, e.o.DB.RuleStep(w.From.Add(-burnBack)))
+	fine := time.Minute
 	if w.To.Sub(w.From) > 2*24*time.Hour {
-		fine = max(fine, 5*time.Minute)
+		fine = 5 * time.Minute
 	}
 	asked := []query.RuleObjective{o.counts()}
 	end := w.To.Add(fine)
@@ -155,18 +155,28 @@ func (e *Engine) PreviewObjective(ctx context.Context, o Objective, w query.Wind
 	return tryObjective(&o, w, fine, recent[0], hours[0]), nil
 }
 
-// tryObjective replays counts by fine steps for the burn rates, and by the hour for the budget.
+// tryObjective replays counts by fine steps for the burn rates, and by the hour for the budget and for burn rates
+// where nothing finer is kept.
 func tryObjective(o *Objective, w query.Window, fine time.Duration, recent, hours []query.RuleCount) *ObjectivePreview {
 	p := &ObjectivePreview{TS: []int64{}, Ratio: []*float64{}, BudgetLeft: []*float64{}, Firing: []Stretch{}}
 	var burn anomaly.Burn
 	var machines [len(anomaly.BurnWindows)]machine
 	var total, bad float64 // of the hours in the window
+	var early []query.RuleCount
 	in, out, next := 0, 0, 0
-	n := int(math.Ceil(float64(w.To.Sub(w.From)) / float64(fine)))
-	every := max(1, (n+mostShown-1)/mostShown)
 	first := w.From.Truncate(fine).UTC()
+	n := int(math.Ceil(float64(w.To.Sub(first)) / float64(fine)))
+	every := max(1, (n+mostShown-1)/mostShown)
+	for _, h := range hours {
+		if !h.At.Before(w.From.Add(-burnBack)) && (len(recent) == 0 || !h.At.Add(time.Hour).After(recent[0].At)) {
+			early = append(early, h)
+		}
+	}
 	for i := range n {
 		at := first.Add(time.Duration(i+1) * fine)
+		for ; len(early) > 0 && early[0].At.Add(time.Hour-time.Minute).Before(at); early = early[1:] {
+			spread(&burn, early[0], 60)
+		}
 		for ; next < len(recent) && recent[next].At.Before(at); next++ {
 			spread(&burn, recent[next], int(fine/time.Minute))
 		}
