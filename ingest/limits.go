@@ -74,6 +74,7 @@ const (
 	alteredDuration     = "negative_duration"
 	foldedOperations    = "operation_folded"
 	foldedValues        = "values_capped"
+	foldedKeys          = "keys_capped"
 	malformedRequest    = "malformed"
 	duplicateRequest    = "duplicate"
 	rejectedByStore     = "refused_by_store"

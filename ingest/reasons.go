@@ -25,7 +25,7 @@ const (
 // allReasons is every reason there is.
 var allReasons = []string{
 	rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries, rejectBuckets, rejectShape,
-	truncatedAttributes, truncatedValues, truncatedEvents, truncatedLinks, alteredDuration, foldedOperations, foldedValues,
+	truncatedAttributes, truncatedValues, truncatedEvents, truncatedLinks, alteredDuration, foldedOperations, foldedValues, foldedKeys,
 	malformedRequest, duplicateRequest, rejectedByStore, refusedInFlight, refusedSpool, refusedStore, refusedStopping,
 	RefusedTooLarge, RefusedType, RefusedBody, RefusedTooMany, RefusedConnections, RefusedUnauthenticated, RefusedPermission, RefusedRate,
 }
@@ -49,6 +49,8 @@ func meaning(reason string, l *Limits) string {
 		return "spans whose name is beyond their service's cap of operations; counted under (other) in charts, stored as they are"
 	case foldedValues:
 		return "values beyond their key's cap; stored, but not offered for completion"
+	case foldedKeys:
+		return fmt.Sprintf("attribute keys beyond %d in use; stored and found by search, but neither they nor their values are offered for completion", maxValueKeys)
 	case malformedRequest:
 		return "not a well-formed OTLP request"
 	case duplicateRequest:
@@ -116,6 +118,8 @@ func remedy(reason string) string {
 		return "Put a route (GET /orders/{id}) into span names instead of a path or an id, or raise the service's cap under Cardinality."
 	case foldedValues:
 		return "Usually nothing: ids need no completion, and search finds them. Otherwise raise the key's cap under Cardinality."
+	case foldedKeys:
+		return "Look for a sender that puts ids into keys, and put them into values."
 	case malformedRequest:
 		return "Send OTLP as protobuf or JSON to the path of its signal; the example says what is wrong."
 	case duplicateRequest:

@@ -278,6 +278,7 @@ func (in *Ingest) Stats() Stats {
 	}
 	out.Reasons = append(out.Reasons, beyondCaps(foldedOperations, in.ops.cardinality(), &in.opts.Limits)...)
 	out.Reasons = append(out.Reasons, beyondCaps(foldedValues, in.values.cardinality(), &in.opts.Limits)...)
+	out.Reasons = append(out.Reasons, beyondCaps(foldedKeys, in.values.keysBeyond(), &in.opts.Limits)...)
 	for t, n := range s.inserts {
 		out.InsertErrors[t] = n
 	}

@@ -18,6 +18,8 @@ type valueSeen struct {
 	total int                    // hashes in all sets
 	over  int                    // sets that describe what came beyond
 	row   uint32                 // where the next sample of a batch begins
+	swept int64                  // hour in which idle keys were looked for
+	rest  overflow               // keys beyond maxValueKeys
 }
 
 type valueKey struct{ signal, key string }
@@ -92,12 +94,18 @@ func (v *valueSeen) list(signal string, attrs []keyValue, now int64, rows []valu
 	return rows
 }
 
-// set finds the values of a key. Beyond maxValueKeys keys it is one without hashes: no values are kept.
+// set finds the values of a key. Beyond maxValueKeys keys it is one without hashes: no values are kept. Keys not met in
+// this hour or the one before give their places free.
 func (v *valueSeen) set(signal, key string, now int64) *valueSet {
 	k, hour := valueKey{signal, key}, now/3600
 	s := v.keys[k]
 	if s == nil {
+		if len(v.keys) >= maxValueKeys && v.swept != hour {
+			v.swept = hour
+			v.dropIdle(hour)
+		}
 		if len(v.keys) >= maxValueKeys {
+			v.rest.add(xxhash.Sum64String(key), 1, func() string { return key })
 			return &valueSet{}
 		}
 		s = &valueSet{key: key, hashes: map[uint64]struct{}{}, hour: hour}
@@ -112,6 +120,35 @@ func (v *valueSeen) set(signal, key string, now int64) *valueSet {
 		s.hour, s.marked, s.hashes = hour, false, map[uint64]struct{}{}
 	}
 	return s
+}
+
+// dropIdle forgets keys not met since the hour before. Called with mu held.
+func (v *valueSeen) dropIdle(hour int64) {
+	for k, s := range v.keys {
+		if s.hour >= hour-1 {
+			continue
+		}
+		for _, o := range []*overflow{s.over, s.before} {
+			if o != nil {
+				v.over--
+			}
+		}
+		v.total -= len(s.hashes)
+		delete(v.keys, k)
+	}
+}
+
+// keysBeyond describes the keys of which no values are kept.
+func (v *valueSeen) keysBeyond() []Cardinality {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := Cardinality{Signal: AnySignal.String(), Kept: int64(len(v.keys)), Cap: maxValueKeys}
+	if v.rest.times == 0 {
+		return nil
+	}
+	c.describe(&v.rest)
+	c.Name = c.Sample[0]
+	return []Cardinality{c}
 }
 
 func (v *valueSeen) see(s *valueSet, signal string, value []byte, rows []valueRow) []valueRow {

@@ -179,7 +179,7 @@ func signalState(name string, g ingest.SignalStats) ingestSignal {
 // problemKind says what became of items, by the reason's name.
 func problemKind(reason string) string {
 	switch reason {
-	case "operation_folded", "values_capped":
+	case "operation_folded", "values_capped", "keys_capped":
 		return "folded"
 	case "attributes_dropped", "events_dropped", "links_dropped", "value_cut", "negative_duration":
 		return "truncated"
