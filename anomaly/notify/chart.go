@@ -286,27 +286,37 @@ func (c *canvas) marker() {
 	c.text(labelFace(), at, chartTop+14, label, c.d.color, align)
 }
 
-// band fills what is expected, stretch by stretch.
+// band fills what is expected, stretch by stretch; where there is no limit on one side it goes to the edge.
 func (c *canvas) band() {
 	for i := 0; i < len(c.d.TS); {
 		j := i
-		for j < len(c.d.TS) && !math.IsNaN(at(c.d.Lower, j)) && !math.IsNaN(at(c.d.Upper, j)) {
+		for j < len(c.d.TS) && !math.IsNaN(at(c.d.Expected, j)) {
 			j++
 		}
 		if j-i >= 2 {
-			z := vector.NewRasterizer(chartWidth, chartHeight)
-			z.MoveTo(c.x(c.d.TS[i]), c.y(c.d.Upper[i]))
-			for k := i + 1; k < j; k++ {
-				z.LineTo(c.x(c.d.TS[k]), c.y(c.d.Upper[k]))
-			}
-			for k := j - 1; k >= i; k-- {
-				z.LineTo(c.x(c.d.TS[k]), c.y(c.d.Lower[k]))
-			}
-			z.ClosePath()
-			z.Draw(c, c.Bounds(), image.NewUniform(bandColor), image.Point{})
+			c.bandOf(i, j)
 		}
 		i = j + 1
 	}
+}
+
+func (c *canvas) bandOf(i, j int) {
+	limit := func(list []float64, k int, edge float64) float32 {
+		if v := at(list, k); !math.IsNaN(v) {
+			return c.y(v)
+		}
+		return c.y(edge)
+	}
+	z := vector.NewRasterizer(chartWidth, chartHeight)
+	z.MoveTo(c.x(c.d.TS[i]), limit(c.d.Upper, i, c.high))
+	for k := i + 1; k < j; k++ {
+		z.LineTo(c.x(c.d.TS[k]), limit(c.d.Upper, k, c.high))
+	}
+	for k := j - 1; k >= i; k-- {
+		z.LineTo(c.x(c.d.TS[k]), limit(c.d.Lower, k, c.low))
+	}
+	z.ClosePath()
+	z.Draw(c, c.Bounds(), image.NewUniform(bandColor), image.Point{})
 }
 
 func at(list []float64, i int) float64 {

@@ -142,10 +142,11 @@ func (n *Notifier) zone() *time.Location {
 func (n *Notifier) send(p *post, list []*Delivery) {
 	defer n.ended.Done()
 	// A message that has begun is ended even when the product stops: cut off, it might be told again.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), 2*sendTimeout)
-	defer cancel()
+	ctx := context.WithoutCancel(n.ctx)
 	n.store(list) // the try is recorded before it is made
 	n.illustrate(ctx, p, list[0].body.Incident)
+	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
+	defer cancel()
 	a := senders[p.channel.Type](ctx, p)
 
 	n.mu.Lock()

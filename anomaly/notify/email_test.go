@@ -41,7 +41,7 @@ type received struct {
 	data      string
 }
 
-func newMailServer(t *testing.T) *mailServer {
+func newMailServer(t *testing.T, change ...func(*mailServer)) *mailServer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -65,6 +65,9 @@ func newMailServer(t *testing.T) *mailServer {
 	s := &mailServer{Listener: l, tls: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, roots: x509.NewCertPool(),
 		offers: "STARTTLS", auth: "PLAIN LOGIN", refuse: map[string]string{}, got: make(chan received, 10)}
 	s.roots.AddCert(cert)
+	for _, f := range change {
+		f(s)
+	}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -242,8 +245,7 @@ func parts(t *testing.T, b *strings.Builder, contentType string, body io.Reader)
 
 func TestEmailEncryption(t *testing.T) {
 	t.Run("implicit, LOGIN", func(t *testing.T) {
-		s := newMailServer(t)
-		s.implicit, s.auth = true, "LOGIN"
+		s := newMailServer(t, func(s *mailServer) { s.implicit, s.auth = true, "LOGIN" })
 		a := s.send(t, s.fields("tls", "implicit", "username", "me", "password", "secret"))
 		if !a.OK {
 			t.Fatalf("%+v", a)
@@ -262,8 +264,7 @@ func TestEmailEncryption(t *testing.T) {
 		}
 	})
 	t.Run("a server without STARTTLS gets nothing", func(t *testing.T) {
-		s := newMailServer(t)
-		s.offers = "SIZE 1000"
+		s := newMailServer(t, func(s *mailServer) { s.offers = "SIZE 1000" })
 		if a := s.send(t, s.fields("username", "me", "password", "secret")); a.OK || a.retry || !strings.Contains(a.Text, "no STARTTLS") {
 			t.Errorf("%+v", a)
 		}
@@ -291,13 +292,13 @@ func TestEmailEncryption(t *testing.T) {
 }
 
 func TestEmailRefusedRecipients(t *testing.T) {
-	s := newMailServer(t)
-	s.refuse["b@example.com"] = "550 no such user"
+	s := newMailServer(t, func(s *mailServer) { s.refuse["b@example.com"] = "550 no such user" })
 	if a := s.send(t, s.fields()); !a.OK || !strings.Contains(a.Text, "refused: b@example.com: 550 no such user") {
 		t.Errorf("%+v", a)
 	}
-	s.refuse["a@example.com"] = "450 try later"
-	s.refuse["b@example.com"] = "450 try later"
+	s = newMailServer(t, func(s *mailServer) {
+		s.refuse["a@example.com"], s.refuse["b@example.com"] = "450 try later", "450 try later"
+	})
 	if a := s.send(t, s.fields()); a.OK || a.Code != 450 || !a.retry {
 		t.Errorf("%+v", a)
 	}

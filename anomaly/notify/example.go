@@ -41,10 +41,10 @@ func (n *Notifier) Test(ctx context.Context, id string) (Answer, error) {
 	inc := exampleIncident(now)
 	m := describe(inc, StateTest, now, n.base())
 	m.ID, m.URL, m.location = id+"/test/"+newID(), n.base()+"/alerts", zone
-	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
-	defer cancel()
 	p := &post{networks: n.o.Networks, roots: n.o.Roots, client: n.client, channel: c, message: &m, now: now}
 	n.illustrate(ctx, p, inc)
+	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
+	defer cancel()
 	a := senders[c.Type](ctx, p)
 	d := &Delivery{ID: m.ID, Channel: id, State: StateTest, Status: StatusFailed, Attempts: 1, Answer: a.describe(), NextTry: now, CreatedAt: now, UpdatedAt: n.now(),
 		body: deliveryBody{Incident: inc, At: now}}
