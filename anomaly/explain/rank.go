@@ -46,7 +46,7 @@ func (c *investigation) rank() []*candidate {
 	}
 	all := append(weigh(failing, failWeight*c.failingEvidence()), weigh(slow, slowWeight*c.slowEvidence())...)
 	all = append(all, c.traffic(a, len(all) > 0)...)
-	all = unite(all)
+	all = timeouts(unite(all))
 	c.adjust(all)
 	all = c.addAlarmed(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int {
@@ -100,33 +100,46 @@ func (c *investigation) slowEvidence() float64 {
 	best := 0.0
 	for _, g := range c.latency.nodes {
 		if g.delta > 0 {
-			best = max(best, gate(g.z, 2, 6)*(1-g.usual))
+			best = max(best, max(gate(g.z, 2, 6), gate(g.zCalls, 4, 8))*(1-g.usual))
 		}
 	}
 	return best
 }
 
-// slow are the places where additional time is spent.
+// slow are the places where additional time is spent: in calls that take longer, or in more calls.
 func (c *investigation) slow() []*candidate {
 	var out []*candidate
 	gained := 0.0
 	for _, g := range c.latency.nodes {
-		gained += max(0, g.delta) * gate(g.z, 2, 5)
+		gained += g.surely()
 	}
 	for _, g := range c.latency.nodes {
-		sure := gate(g.z, 2, 5) * (1 - g.usual)
-		score := max(0, g.delta) * sure / max(gained, 1)
-		if g.during > 1.2*g.before && g.calls[1] >= 5 {
-			score += 0.05 * sure * math.Min(1, math.Log(g.during/g.before)) // slow, though nothing waits for it
+		score := g.surely() * (1 - g.usual) / max(gained, 1)
+		if g.during > 1.2*g.before && g.calls[0] > 0 && g.calls[1] >= 5 {
+			score += 0.05 * gate(g.z, 2, 5) * (1 - g.usual) * math.Min(1, math.Log(g.during/g.before)) // slow, though nothing waits for it
 		}
 		if score <= 0 {
 			continue
 		}
 		x := place(g.node, anomaly.SymptomLatency)
+		if g.kind == gap && g.moreCalls() {
+			// It is the caller that makes more calls.
+			x.service, x.at = g.service, g.service
+		}
 		x.score, x.grown = score, g
 		out = append(out, x)
 	}
 	return out
+}
+
+// surely is the additional time of a place, ns a request, as far as it is beyond chance.
+func (g *grown) surely() float64 {
+	return max(0, g.self)*gate(g.z, 2, 5) + max(0, g.fanout)*gate(g.zCalls, 3, 8)
+}
+
+// moreCalls says whether a place costs more because it is called more often.
+func (g *grown) moreCalls() bool {
+	return max(0, g.self)*gate(g.z, 2, 5) < max(0, g.fanout)*gate(g.zCalls, 3, 8)
 }
 
 // failing are the places where failures begin.
@@ -230,6 +243,23 @@ func unite(list []*candidate) []*candidate {
 	return out
 }
 
+// timeouts gives failures between a caller and its callee to the callee where that has become much slower by itself:
+// the caller did not wait.
+func timeouts(list []*candidate) []*candidate {
+	return slices.DeleteFunc(list, func(x *candidate) bool {
+		if x.symptom != anomaly.SymptomErrors || x.peerKind != "caller" {
+			return false
+		}
+		for _, y := range list {
+			if g := y.grown; y != x && y.peer == "" && y.service == x.service && y.symptom == anomaly.SymptomLatency && g != nil && g.z >= 5 && g.during > 3*g.before {
+				y.score += x.score
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // adjust takes from callers what their worst callee explains, and prefers places that alarmed themselves.
 func (c *investigation) adjust(list []*candidate) {
 	was := map[*candidate]float64{}
@@ -309,7 +339,7 @@ func (c *investigation) traffic(scores map[anomaly.Symptom]float64, others bool)
 	if others {
 		x.score *= 0.5 // callers that fail or wait send fewer requests, too
 	}
-	if others && first.Observed < first.Expected && c.failingEvidence() > 0.5 {
+	if others && (first.Observed > first.Expected || c.failingEvidence() > 0.5) {
 		x.score *= 0.3
 	}
 	return []*candidate{x}
@@ -340,7 +370,7 @@ func (c *investigation) reason(x *candidate) string {
 			more = fmt.Sprintf(", %s of the additional time", percent(min(1, g.delta/c.latency.total)))
 		}
 		switch {
-		case g.kind == call && g.fanout > g.self:
+		case g.kind != own && g.moreCalls():
 			return fmt.Sprintf("%s makes more calls to %s (%s) for each request%s", g.service, g.peer, g.operation, more)
 		case g.kind == call:
 			return fmt.Sprintf("%s waits %s for %s (%s)%s", g.service, times, g.peer, g.operation, more)

@@ -22,6 +22,7 @@ type grown struct {
 	delta          float64 // ns a request of the entries, weighted by their requests
 	self, fanout   float64 // the parts of delta: own time a call, number of calls
 	z              float64 // how sure it is that own time grew, in standard errors of its logarithm
+	zCalls         float64 // how sure it is that there are more calls for each request, in standard errors
 	usual          float64 // share of the growth that comes at this time of every day, 0..1
 	spans          []*span // of the time during the incident
 	reference      []*span // before
@@ -39,7 +40,10 @@ type latencyChange struct {
 // time on the critical path, so that parallel work is not counted twice. Entries that did not occur on both sides are
 // left out; each counts by its requests during the incident.
 func decompose(list []*tree) latencyChange {
-	type sums struct{ calls, time [2]float64 } // of a node in one entry, before and during
+	type sums struct { // of a node in one entry, before and during
+		calls, time [2]float64
+		perTrace    [2]moments // calls of each trace that has any; those without are added at the end
+	}
 	type group struct {
 		trees [2]float64
 		nodes map[node]*sums
@@ -57,12 +61,14 @@ func decompose(list []*tree) latencyChange {
 		side := sideOf(t)
 		g.trees[side]++
 		g.total[side] += float64(t.root.to - t.root.from)
+		in := map[node]float64{}
 		for _, s := range t.spans {
 			n := g.nodes[s.node]
 			if n == nil {
 				n = &sums{}
 				g.nodes[s.node] = n
 			}
+			in[s.node]++
 			if s.onPath > 0 {
 				n.calls[side]++
 				n.time[side] += s.onPath
@@ -78,6 +84,9 @@ func decompose(list []*tree) latencyChange {
 			} else {
 				gr.reference = append(gr.reference, s)
 			}
+		}
+		for n, calls := range in {
+			g.nodes[n].perTrace[side].add(calls)
 		}
 	}
 	var out latencyChange
@@ -98,8 +107,15 @@ func decompose(list []*tree) latencyChange {
 					self[i] = s.time[i] / s.calls[i]
 				}
 			}
+			if c[0] == 0 { // not called before: the time of a call then is not known
+				self[0] = self[1]
+			}
+			if c[1] == 0 {
+				self[1] = self[0]
+			}
 			all[n].self += w * (c[0] + c[1]) / 2 * (self[1] - self[0])
 			all[n].fanout += w * (self[0] + self[1]) / 2 * (c[1] - c[0])
+			all[n].zCalls = max(all[n].zCalls, moreCalls(s.perTrace, g.trees))
 		}
 	}
 	for n, g := range all {
@@ -120,6 +136,16 @@ func decompose(list []*tree) latencyChange {
 		return compareNodes(a.node, b.node)
 	})
 	return out
+}
+
+// moreCalls is by how many standard errors the calls for each trace have grown. A trace without any counts as well.
+func moreCalls(calls [2]moments, traces [2]float64) float64 {
+	for i := range calls {
+		calls[i].n = traces[i]
+	}
+	// Where every trace has the same number, the spread is taken to be that of one call in ten traces.
+	v := func(m moments) float64 { return (m.variance() + 0.1) / m.n }
+	return (calls[1].mean() - calls[0].mean()) / math.Sqrt(v(calls[0])+v(calls[1]))
 }
 
 func sideOf(t *tree) int {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/tidemarkhq/tidemark/query"
@@ -159,12 +160,42 @@ func TestDecomposeParallel(t *testing.T) {
 	}
 }
 
+// TestDecomposeMoreCalls: a loop of statements is found as more calls, also of a statement that was not there before.
+func TestDecomposeMoreCalls(t *testing.T) {
+	m := newMaker(5)
+	loop := func(spans []query.TraceSpan) []query.TraceSpan {
+		place := spans[1]
+		spans[0].Duration, spans[1].Duration = spans[0].Duration+12e6, place.Duration+12e6
+		for i := range 12 {
+			spans = append(spans, query.TraceSpan{Trace: place.Trace, ID: place.ID + 50 + uint64(i), Parent: place.ID, Start: place.Start + int64(place.Duration) + int64(i)*1e6, Duration: 1e6,
+				Service: "checkout", Name: "SELECT item", Kind: "client", Peer: "pg.shop", PeerKind: "database"})
+		}
+		return spans
+	}
+	var during []query.TraceSpan
+	for range 100 {
+		during = append(during, loop(m.one(nil, ""))...)
+	}
+	c := &investigation{latency: decompose(append(m.many(200, false, nil, "", 0), trees(during, true)...))}
+	first := c.latency.nodes[0]
+	if want := (node{call, "checkout", "SELECT item", "pg.shop", "database"}); first.node != want || !first.moreCalls() || first.zCalls < 10 || math.Abs(first.fanout-12e6) > 1e6 {
+		t.Errorf("first %+v with %.1f ms by more calls, z %.1f; want %+v with 12", first.node, first.fanout/1e6, first.zCalls, want)
+	}
+	x := merge(c.slow())[0]
+	if x.service != "checkout" || x.score < 0.9 {
+		t.Errorf("cause %s with %.2f", x.service, x.score)
+	}
+	if got, want := c.reason(x), "checkout makes more calls to pg.shop (SELECT item) for each request"; !strings.HasPrefix(got, want) {
+		t.Errorf("reason %q, want %q", got, want)
+	}
+}
+
 func TestDecomposeNothing(t *testing.T) {
 	strong := 0
 	for seed := range uint64(20) {
 		m := newMaker(seed)
 		for _, g := range decompose(append(m.many(200, false, nil, "", 0), m.many(100, true, nil, "", 0)...)).nodes {
-			if g.z > 4 {
+			if g.z > 4 || g.zCalls > 4 {
 				strong++
 			}
 		}
