@@ -52,70 +52,54 @@ func (p *product) baseURL() string {
 	return "http://" + reachable(p.config.HTTPAddr)
 }
 
-// alarmSeries reads what the chart of an alarm shows.
+// alarmSeries reads what the chart of an alarm shows: what detection expected, or for a metric the band that the alarm
+// itself knows.
 func (p *product) alarmSeries(ctx context.Context, a anomaly.Alarm, from, to time.Time) (notify.Series, error) {
-	w := query.Window{From: from, To: to}
-	var r query.Range
-	var values []*float64
 	if a.Subject.Metric != "" {
-		ans, err := p.db.MetricChart(ctx, w, query.MetricQuestion{Name: a.Subject.Metric, Agg: "auto", Filter: metricFilter(a.Subject), Limit: 1})
-		if err != nil || len(ans.Series) == 0 {
-			return notify.Series{}, err
+		return p.metricSeries(ctx, a, from, to)
+	}
+	if p.watch == nil {
+		return notify.Series{}, nil
+	}
+	found, err := p.watch.Series(ctx, a, from, to)
+	if err != nil {
+		return notify.Series{}, err
+	}
+	s := notify.Series{Unit: found.Unit, Value: numbers(found.Value), Expected: numbers(found.Expected), Lower: numbers(found.Lower), Upper: numbers(found.Upper)}
+	for _, ms := range found.TS {
+		s.TS = append(s.TS, time.UnixMilli(ms))
+	}
+	return s, nil
+}
+
+// numbers has NaN where there is nothing.
+func numbers(list []*float64) []float64 {
+	out := make([]float64, len(list))
+	for i, v := range list {
+		if out[i] = math.NaN(); v != nil {
+			out[i] = *v
 		}
-		r, values = ans.Range, ans.Series[0].Values
-	} else {
-		s := a.Subject
-		ans, err := p.db.Red(ctx, w, query.Selection{Service: s.Service, Operation: s.Operation, Kind: s.SpanKind, Env: s.Env, Version: s.Version}, "", 0)
-		if err != nil || len(ans.Series) == 0 {
-			return notify.Series{}, err
-		}
-		r, values = ans.Range, redValues(ans.Series[0], a.Symptom)
 	}
-	return banded(a, r, values), nil
+	return out
 }
 
-func metricFilter(s anomaly.Subject) []string {
-	filter := []string{"service:" + s.Service}
-	if s.Instance != "" {
-		filter = append(filter, "instance:"+s.Instance)
+func (p *product) metricSeries(ctx context.Context, a anomaly.Alarm, from, to time.Time) (notify.Series, error) {
+	filter := []string{"service:" + a.Subject.Service}
+	if a.Subject.Instance != "" {
+		filter = append(filter, "instance:"+a.Subject.Instance)
 	}
-	return filter
-}
-
-func redValues(s query.RedSeries, symptom anomaly.Symptom) []*float64 {
-	switch symptom {
-	case anomaly.SymptomErrors:
-		return s.ErrorRatio
-	case anomaly.SymptomTraffic:
-		return s.Rate
+	ans, err := p.db.MetricChart(ctx, query.Window{From: from, To: to}, query.MetricQuestion{Name: a.Subject.Metric, Agg: "auto", Filter: filter, Limit: 1})
+	if err != nil || len(ans.Series) == 0 {
+		return notify.Series{}, err
 	}
-	return s.P50 // what is typical, as the detector judges it
-}
-
-// banded lays the alarm's expected band under what was observed.
-func banded(a anomaly.Alarm, r query.Range, values []*float64) notify.Series {
 	s := notify.Series{Unit: a.Unit}
-	highest := math.Max(a.Observed, a.Expected)
-	for _, v := range values {
-		if v != nil {
-			highest = math.Max(highest, *v)
-		}
-	}
-	upper := a.Upper
-	if upper < a.Expected { // there is no upper limit
-		upper = highest
-	}
-	for i, v := range values {
-		ms := r.FromMS + int64(i)*r.StepMS
-		if ms >= r.CompleteToMS {
+	for i, v := range numbers(ans.Series[0].Values) {
+		ms := ans.Range.FromMS + int64(i)*ans.Range.StepMS
+		if ms >= ans.Range.CompleteToMS {
 			break
 		}
-		value := math.NaN()
-		if v != nil {
-			value = *v
-		}
-		s.TS, s.Value = append(s.TS, time.UnixMilli(ms)), append(s.Value, value)
-		s.Expected, s.Lower, s.Upper = append(s.Expected, a.Expected), append(s.Lower, a.Lower), append(s.Upper, upper)
+		s.TS, s.Value, s.Expected = append(s.TS, time.UnixMilli(ms)), append(s.Value, v), append(s.Expected, a.Expected)
+		s.Lower, s.Upper = append(s.Lower, a.Lower), append(s.Upper, a.Upper)
 	}
-	return s
+	return s, nil
 }
