@@ -209,6 +209,8 @@ export interface BandsAnswer {
 // GET/POST /mutes, DELETE /mutes/{id}
 export interface Mute { id: string; subject: { service: string; operation?: string; symptom?: Symptom }; until: string | null; reason: string; created_at?: string }
 export interface MutesAnswer { mutes: Mute[] }
+// GET /detection
+export interface DetectionState { learned: boolean /* history has been read */; series: number; ready: number /* of them known long enough to be judged */; history_days: number }
 // GET/PUT /sensitivity: budgets are expected false alarms a day
 export interface Sensitivity { default: number; overrides: { service: string; operation?: string; budget: number }[] }
 // POST /backtest {from, to, sensitivity?} → {incidents}; as text/event-stream: progress {done}, result, error

@@ -79,8 +79,8 @@ describe("columns", () => {
 });
 
 test("confidence grows with history", () => {
-  const now = 1e12;
-  const stages = [null, now - 60_000, now - 5 * 3.6e6, now - 3 * 86.4e6, now - 9 * 86.4e6].map((t) => learning(t, now));
-  expect(stages.map((l) => l.stage)).toEqual(["nothing", "listening", "hour", "day", "week"]);
-  expect(stages.map((l) => l.share).every((v, i, all) => i === 0 || v > all[i - 1]!)).toBe(true);
+  const known = (history_days: number, series = 9) => learning({ learned: true, series, ready: 3, history_days });
+  const stages = [learning({ learned: false, series: 0, ready: 0, history_days: 0 }), known(0, 0), known(0.01), known(0.3), known(3), known(9)];
+  expect(stages.map((l) => l.stage)).toEqual(["nothing", "nothing", "listening", "hour", "day", "week"]);
+  expect(stages.slice(1).map((l) => l.share).every((v, i, all) => i === 0 || v > all[i - 1]!)).toBe(true);
 });

@@ -1,4 +1,5 @@
 // How well the product knows what is normal, by how long it has been listening. Pure.
+import type { DetectionState } from "@/api/types";
 import { lasting } from "./incident";
 
 const HOUR = 3_600_000;
@@ -13,12 +14,13 @@ export interface Learning {
 }
 
 /** What may be expected after so much history; the steps are those of docs/detection.md. */
-export function learning(sinceMs: number | null, now: number): Learning {
-  if (sinceMs === null) return { share: 0, stage: "nothing", title: "Nothing to learn from yet", words: "Detection begins with the first telemetry. Nothing needs to be set up." };
-  const age = Math.max(0, now - sinceMs);
+export function learning(d: DetectionState): Learning {
+  if (!d.learned) return { share: 0, stage: "nothing", title: "Reading what is stored", words: "What is normal is read from the stored history after a start. Nothing is judged until that is done." };
+  if (d.series === 0) return { share: 0, stage: "nothing", title: "Nothing to learn from yet", words: "Detection begins with the first telemetry. Nothing needs to be set up." };
+  const age = Math.max(0, d.history_days) * DAY;
   const heard = lasting(age);
   if (age < HOUR) {
-    return { share: 0.06 + 0.24 * (age / HOUR), stage: "listening", title: `Learning what is normal: ${heard} heard so far`, words: "Outages and many errors are noticed already. What is usual for each operation is known well enough after an hour." };
+    return { share: 0.06 + 0.24 * (age / HOUR), stage: "listening", title: `Learning what is normal: ${heard} heard so far`, words: "After an hour what is usual for a service is known well enough to judge it." };
   }
   if (age < DAY) {
     return { share: 0.3 + 0.3 * ((age - HOUR) / (DAY - HOUR)), stage: "hour", title: `Good confidence, after ${heard} of history`, words: "Latency, errors and traffic are compared with the last hours. After a day the time of day is known too." };

@@ -1,23 +1,24 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { servicesQuery, statusQuery } from "@/api/queries";
-import { useNow } from "@/app/useNow";
+import { plain, servicesQuery } from "@/api/queries";
+import type { DetectionState } from "@/api/types";
 import { useScope } from "@/app/range";
-import { plural } from "@/lib/format";
+import { integer, plural } from "@/lib/format";
 import { type Learning, learning } from "@/lib/learning";
 import { Empty } from "@/ui/States";
 import { Tip } from "@/ui/Tip";
 import css from "./Page.module.css";
 
-function useLearning(): Learning | null {
-  const status = useQuery(statusQuery());
-  const now = useNow(30_000);
-  return status.data ? learning(status.data.first_span_ms, now) : null;
+const POLL_MS = 15_000;
+
+function useLearning(): { learning: Learning; state: DetectionState } | null {
+  const { data } = useQuery(plain<DetectionState>("/detection", {}, POLL_MS));
+  return data ? { learning: learning(data), state: data } : null;
 }
 
 /** How well the product knows what is normal, in one line. */
 export function Confidence() {
-  const l = useLearning();
+  const l = useLearning()?.learning;
   if (!l) return null;
   return (
     <Tip text={l.words}>
@@ -48,7 +49,8 @@ const WATCHED = [
 export function Quiet({ filtered }: { filtered: boolean }) {
   const scope = useScope();
   const services = useQuery(servicesQuery(scope));
-  const l = useLearning();
+  const known = useLearning();
+  const l = known?.learning;
   if (filtered) return <p className={css.none}>No open incident matches the filter.</p>;
   const n = services.data?.services.length ?? 0;
   return (
@@ -59,6 +61,11 @@ export function Quiet({ filtered }: { filtered: boolean }) {
           <p>
             <strong>{l.title}.</strong> {l.words}
           </p>
+          {known.state.series > 0 && (
+            <p>
+              {integer(known.state.ready)} of {plural(known.state.series, "series", "series")} are known long enough to be judged.
+            </p>
+          )}
         </div>
       )}
       <dl className={css.watched}>
