@@ -94,7 +94,7 @@ func (d drawing) png() ([]byte, error) {
 	drawMutex.Lock()
 	defer drawMutex.Unlock()
 	c := &canvas{RGBA: image.NewRGBA(image.Rect(0, 0, chartWidth, chartHeight)), d: d, from: d.TS[0], to: d.TS[len(d.TS)-1]}
-	draw.Draw(c, c.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
+	draw.Draw(c.RGBA, c.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
 	ticks := c.scale()
 	c.text(titleFace(), chartLeft, 32, fit(titleFace(), d.title, chartWidth-chartLeft-chartRight), ink, 0)
 	c.abnormal()
@@ -316,7 +316,7 @@ func (c *canvas) bandOf(i, j int) {
 		z.LineTo(c.x(c.d.TS[k]), limit(c.d.Lower, k, c.low))
 	}
 	z.ClosePath()
-	z.Draw(c, c.Bounds(), image.NewUniform(bandColor), image.Point{})
+	z.Draw(c.RGBA, c.Bounds(), image.NewUniform(bandColor), image.Point{})
 }
 
 func at(list []float64, i int) float64 {
@@ -339,7 +339,7 @@ func (c *canvas) curve(list []float64, ink color.RGBA, width float32, from, to t
 		}
 		dot(z, x, y, width/2)
 	}
-	z.Draw(c, c.Bounds(), image.NewUniform(ink), image.Point{})
+	z.Draw(c.RGBA, c.Bounds(), image.NewUniform(ink), image.Point{})
 }
 
 // segment adds a line as a rectangle around it.
@@ -372,13 +372,13 @@ func dot(z *vector.Rasterizer, x, y, r float32) {
 }
 
 func (c *canvas) box(x0, y0, x1, y1 int, fill color.RGBA) {
-	draw.Draw(c, image.Rect(x0, y0, x1, y1), image.NewUniform(fill), image.Point{}, draw.Src)
+	draw.Draw(c.RGBA, image.Rect(x0, y0, x1, y1), image.NewUniform(fill), image.Point{}, draw.Src)
 }
 
 // text writes from x on (0), around it (0.5) or up to it (-1).
 func (c *canvas) text(f font.Face, x, y int, s string, ink color.RGBA, align float64) {
 	width := float64(font.MeasureString(f, s).Ceil())
-	d := font.Drawer{Dst: c, Src: image.NewUniform(ink), Face: f, Dot: fixed.P(x-int(math.Abs(align)*width), y)}
+	d := font.Drawer{Dst: c.RGBA, Src: image.NewUniform(ink), Face: f, Dot: fixed.P(x-int(math.Abs(align)*width), y)}
 	d.DrawString(s)
 }
 
