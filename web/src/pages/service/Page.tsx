@@ -21,6 +21,7 @@ import { Errors } from "./Errors";
 import { Instances } from "./Instances";
 import { Logs } from "./Logs";
 import { Operations } from "./Operations";
+import { Profiles } from "./Profiles";
 import { serviceRoute, type ServiceSearch, TABS } from "./route";
 import { Totals } from "./Totals";
 import { Versions } from "./Versions";
@@ -32,6 +33,7 @@ const LABELS: Record<(typeof TABS)[number], string> = {
   errors: "Errors",
   instances: "Instances",
   logs: "Logs",
+  profiles: "Profiles",
   versions: "Versions",
 };
 
@@ -99,6 +101,7 @@ function Service({ data }: { data: ServiceAnswer }) {
           {tab === "errors" && <Errors service={data.service} />}
           {tab === "instances" && <Instances data={data} />}
           {tab === "logs" && <Logs service={data.service} />}
+          {tab === "profiles" && <Profiles service={data.service} version={search.version} instance={search.instance} />}
           {tab === "versions" && <Versions data={data} />}
         </div>
       </Panel>

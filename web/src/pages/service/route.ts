@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/app/root";
 import { oneOf, text } from "@/app/search";
 
-export const TABS = ["operations", "dependencies", "errors", "instances", "logs", "versions"] as const;
+export const TABS = ["operations", "dependencies", "errors", "instances", "logs", "profiles", "versions"] as const;
 
 export interface ServiceSearch {
   tab?: (typeof TABS)[number];
