@@ -69,6 +69,7 @@ type Notifier struct {
 	lastSent   map[string]time.Time // by channel
 	unwritten  map[string]*Delivery // what could not be stored yet
 	lastFailed time.Time            // of storing
+	lastLooked time.Time            // when it was last read who looks after what
 }
 
 // arrival is a change of an incident that has not been looked at; of several the last counts.
@@ -82,6 +83,7 @@ type told struct {
 	incident   anomaly.Incident
 	deliveries map[string]*Delivery
 	changed    time.Time
+	looked     bool // somebody has said that they look after it: it is not repeated
 }
 
 // Bounds.
@@ -265,6 +267,7 @@ func (n *Notifier) run() {
 		case <-timer.C:
 		}
 		n.receive()
+		n.acknowledged()
 		n.plan()
 		n.store(nil)
 		if next := n.dispatch(); next > 0 {
@@ -305,6 +308,41 @@ func (n *Notifier) receive() {
 			n.incidents[id] = t
 		}
 		t.incident, t.changed = a.incident, now
+	}
+}
+
+// lookEvery is how often it is read which incidents somebody looks after.
+const lookEvery = 30 * time.Second
+
+// acknowledged notes which open incidents somebody looks after.
+func (n *Notifier) acknowledged() {
+	n.mu.Lock()
+	now := n.o.Now()
+	var ids []string
+	for id, t := range n.incidents {
+		if t.incident.Status == "open" && !t.looked && len(t.deliveries) > 0 {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 || now.Sub(n.lastLooked) < lookEvery {
+		n.mu.Unlock()
+		return
+	}
+	n.lastLooked = now
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(n.ctx, 5*time.Second)
+	defer cancel()
+	var looked []string
+	if err := n.o.Conn.QueryRow(ctx, "SELECT groupUniqArray(incident) FROM incident_events WHERE has(?, incident) AND kind = 'acknowledged'", ids).Scan(&looked); err != nil {
+		n.o.Logger.Warn("who looks after incidents is not known", "error", err)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, id := range looked {
+		if t := n.incidents[id]; t != nil {
+			t.looked = true
+		}
 	}
 }
 

@@ -441,3 +441,22 @@ func TestIncidentsOfTheStoreAreTold(t *testing.T) {
 	b.start()
 	b.expect("firing a")
 }
+
+// What somebody looks after is not repeated, and told when it is over.
+func TestAcknowledgedIncidentsAreNotRepeated(t *testing.T) {
+	b := newBench(t)
+	b.webhook("team")
+	ctx := context.Background()
+	a, c := b.incidentAt("a", anomaly.SeverityWarning, "checkout"), b.incidentAt("c", anomaly.SeverityWarning, "search")
+	b.Notify(ctx, a, "opened")
+	b.expect("firing a")
+	b.Notify(ctx, c, "opened")
+	b.expect("firing a", "firing c")
+	if err := b.conn.Exec(ctx, "INSERT INTO incident_events (incident, ts, kind, text, body) VALUES ('a', now64(3), 'acknowledged', '', '')"); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(5 * time.Hour)
+	b.expect("firing a", "firing c", "repeated c")
+	b.Notify(ctx, over(a, b.clock()), "resolved")
+	b.expect("firing a", "firing c", "repeated c", "resolved a")
+}

@@ -175,7 +175,7 @@ func (n *Notifier) follow(t *told, channel string, route *Route, h history, open
 	if route != nil {
 		every = time.Duration(route.RepeatMinutes) * time.Minute
 	}
-	if every > 0 && h.last.Status != StatusPending && now.Sub(h.lastTold) >= every {
+	if every > 0 && !t.looked && h.last.Status != StatusPending && now.Sub(h.lastTold) >= every {
 		return []*Delivery{n.add(t, channel, StateRepeated, fmt.Sprintf("repeated-%d", h.repeats+1), "", now)}
 	}
 	return nil
