@@ -89,6 +89,8 @@ func TestRefusals(t *testing.T) {
 		"level":            {All, []string{"--log-level", "loud"}, "use debug, info, warn or error"},
 		"memory":           {All, []string{"--engine-memory-ratio", "2"}, "between 0.05 and 0.95"},
 		"limit":            {All, []string{"--limit-attributes", "0"}, "--limit-attributes is 0: it must be at least 1"},
+		"public address":   {All, []string{"--public-url", "tidemark.example.com"}, "use an address such as https://tidemark.example.com"},
+		"receivers":        {All, []string{"--notify-allow", "public,intranet"}, `--notify-allow: "intranet" is neither`},
 		"argument":         {All, []string{"start"}, `unexpected argument "start"`},
 	} {
 		t.Run(name, func(t *testing.T) {
