@@ -2,18 +2,23 @@ package ingest
 
 import "github.com/prometheus/client_golang/prometheus"
 
+var descs []*prometheus.Desc
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("tidemark_ingest_"+name, help, labels, nil)
+	d := prometheus.NewDesc("tidemark_ingest_"+name, help, labels, nil)
+	descs = append(descs, d)
+	return d
 }
 
 var (
 	descRequests   = desc("requests_total", "Requests acknowledged.", "signal")
-	descItems      = desc("items_total", "Spans, log records and metric points accepted.", "signal")
+	descItems      = desc("items_total", "Spans, log records, metric points and profile samples accepted.", "signal")
 	descRejected   = desc("rejected_items_total", "Items rejected one by one in partial_success.", "signal")
 	descBytes      = desc("bytes_total", "Bytes of decoded requests.", "signal")
-	descRefused    = desc("refused_requests_total", "Requests refused retryably.", "signal")
+	descRefused    = desc("refused_requests_total", "Requests refused as a whole, to be tried again or not; reasons_total says why.", "signal")
 	descReasons    = desc("reasons_total", "Items and requests not stored as sent, by reason.", "signal", "reason")
 	descAck        = desc("ack_seconds", "Time until a request was acknowledged, over the last one to two minutes.", "signal", "quantile")
+	descDuplicates = desc("duplicate_requests_total", "Requests sent again byte for byte, acknowledged and not stored again.", "signal")
 	descStored     = desc("stored_items_total", "Items committed to ClickHouse.", "signal")
 	descBatches    = desc("batches_total", "Batches committed.")
 	descBatchRows  = desc("batch_rows", "Items of the newest batch.")
@@ -24,7 +29,7 @@ var (
 	descSpoolBytes = desc("spool_bytes", "Bytes in the spool.")
 	descSpoolFiles = desc("spool_files", "Files in the spool, those of open batches included.")
 	descPending    = desc("spool_pending", "Batches waiting to be replayed.")
-	descAge        = desc("spool_age_seconds", "Age of the oldest of them.")
+	descAge        = desc("spool_age_seconds", "Age of the oldest batch waiting to be replayed.")
 	descSpooled    = desc("spooled_batches_total", "Batches left to the spool.")
 	descReplayed   = desc("replayed_batches_total", "Batches replayed from the spool.")
 	descQuarantine = desc("quarantined_files_total", "Spool files quarantined.")
@@ -44,8 +49,12 @@ var (
 	descFolded     = desc("folded_operations_total", "Spans counted under (other).")
 )
 
-// Describe implements prometheus.Collector: the metrics are described by collecting them.
-func (s *stats) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+// Describe implements prometheus.Collector.
+func (s *stats) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range descs {
+		ch <- d
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (s *stats) Collect(ch chan<- prometheus.Metric) {
@@ -64,6 +73,7 @@ func (s *stats) Collect(ch chan<- prometheus.Metric) {
 		counter(descRejected, float64(x.Rejected), name)
 		counter(descBytes, float64(x.Bytes), name)
 		counter(descRefused, float64(x.Refused), name)
+		counter(descDuplicates, float64(x.Duplicates), name)
 		counter(descStored, float64(s.stored[signal].Load()), name)
 		gauge(descAck, x.AckP50/1000, name, "0.5")
 		gauge(descAck, x.AckP95/1000, name, "0.95")
