@@ -77,6 +77,11 @@ func TestNamesThatLeadInside(t *testing.T) {
 			t.Errorf("%s: %+v", address, a)
 		}
 	}
+	p := newPost(t, "email", map[string]string{"host": "localhost", "port": port, "from": "a@example.com", "to": "b@example.com"}, incident(), StateFiring)
+	p.networks = n
+	if a := sendEmail(context.Background(), p); a.OK || !strings.Contains(a.Text, "--notify-allow") {
+		t.Errorf("email: %+v", a)
+	}
 	if hit.Load() > 0 {
 		t.Error("a message went to this machine")
 	}

@@ -16,11 +16,15 @@ func rocketChatMessage(m *Message, channel string) object {
 	for _, f := range m.Facts() {
 		fields = append(fields, object{"short": false, "title": f.Label, "value": markdown(f.Text)})
 	}
-	a := object{"color": m.color(), "title": m.Headline(), "title_link": m.URL, "text": attachmentText(m), "fields": fields, "ts": m.At.UTC().Format(time.RFC3339)}
+	a := object{"color": m.color(), "text": attachmentText(m), "fields": fields, "ts": m.At.UTC().Format(time.RFC3339)}
 	if m.ChartURL != "" {
 		a["image_url"] = m.ChartURL
 	}
-	v := object{"alias": "Tidemark", "text": markdown(m.icon() + " " + m.Headline()), "attachments": []object{a}}
+	headline := markdown(m.Headline())
+	if m.URL != "" {
+		headline = "[" + headline + "](" + m.URL + ")"
+	}
+	v := object{"alias": "Tidemark", "text": m.icon() + " " + headline, "attachments": []object{a}}
 	if channel != "" {
 		v["channel"] = channel
 	}

@@ -25,7 +25,7 @@ func sendSlack(ctx context.Context, p *post) Answer {
 
 func slackMessage(m *Message, chart string) object {
 	text := func(kind, s string) object { return object{"type": kind, "text": s} }
-	blocks := []object{{"type": "header", "text": text("plain_text", shorten(m.icon()+" "+m.Headline(), 150))}}
+	blocks := []object{}
 	if m.Summary != "" && m.Summary != m.Title {
 		blocks = append(blocks, object{"type": "section", "text": text("mrkdwn", slackText(m.Summary))})
 	}
@@ -49,7 +49,12 @@ func slackMessage(m *Message, chart string) object {
 	if len(buttons) > 0 {
 		blocks = append(blocks, object{"type": "actions", "elements": buttons})
 	}
-	return object{"text": slackText(m.icon() + " " + m.Headline()), "attachments": []object{{"color": m.color(), "blocks": blocks}}}
+	// The text is the headline, and what a phone shows of the message; what is in the attachment has a coloured edge.
+	headline := slackLink(m.URL, m.Headline())
+	if !strings.Contains(headline, "*") {
+		headline = "*" + headline + "*"
+	}
+	return object{"text": m.icon() + " " + headline, "attachments": []object{{"color": m.color(), "fallback": m.Headline(), "blocks": blocks}}}
 }
 
 func slackText(s string) string { return slackEscape.Replace(s) }

@@ -43,13 +43,17 @@ func (p *product) startNotify(ctx context.Context) error {
 
 // baseURL is the web application's address in messages: as people reach it where that was said.
 func (p *product) baseURL() string {
+	scheme, addr := "http://", p.config.HTTPAddr
 	switch {
 	case p.config.PublicURL != "":
 		return p.config.PublicURL
 	case p.addr != nil:
-		return "http://" + reachable(p.addr.String())
+		addr = p.addr.String()
 	}
-	return "http://" + reachable(p.config.HTTPAddr)
+	if p.config.HTTPTLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + reachable(addr)
 }
 
 // alarmSeries reads what the chart of an alarm shows: what detection expected, or for a metric the band that the alarm
