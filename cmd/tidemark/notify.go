@@ -44,11 +44,11 @@ func (p *product) startNotify(ctx context.Context) error {
 // baseURL is the web application's address in messages: as people reach it where that was said.
 func (p *product) baseURL() string {
 	scheme, addr := "http://", p.config.HTTPAddr
-	switch {
-	case p.config.PublicURL != "":
+	if p.config.PublicURL != "" {
 		return p.config.PublicURL
-	case p.addr != nil:
-		addr = p.addr.String()
+	}
+	if a, ok := p.listening.Load().(string); ok {
+		addr = a
 	}
 	if p.config.HTTPTLS.Cert != "" {
 		scheme = "https://"

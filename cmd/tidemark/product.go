@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,6 +69,7 @@ type product struct {
 	self        *selfTelemetry
 	http        *http.Server
 	addr        net.Addr
+	listening   atomic.Value // addr as a string, for links in messages that may be sent before it is known
 
 	mu     sync.Mutex // guards ingestStates, which several requests may ask for
 	failed chan error // a part ended by itself
@@ -191,7 +193,7 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro.GRPCAddr, ro.HTTPAddr, ro.Logger = p.config.OTLPGRPCAddr, p.config.OTLPHTTPAddr, p.log
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.SenderOrigins(), p.config.MaxRequestBytes, p.config.MaxRequests
 	ro.MaxReading, ro.MaxConnections, ro.ReadTimeout = max(p.config.MaxReading, int64(ro.MaxBody)), p.config.MaxConnections, p.config.ReadTimeout
-	ro.Refused, ro.Authorize, ro.TLS = in.Refuse, p.authorize, p.otlpTLS.server()
+	ro.Admit, ro.Refused, ro.Authorize, ro.TLS = in.Admit, in.Refuse, p.authorize, p.otlpTLS.server()
 	p.profiles = p.profileReceiver(in)
 	ro.Handle = p.profiles
 	p.otlp, err = otlp.Serve(in.Submit, ro)
@@ -256,6 +258,7 @@ func (p *product) startHTTP(context.Context) error {
 		return busy("http-addr", p.config.HTTPAddr, err)
 	}
 	p.addr = l.Addr()
+	p.listening.Store(p.addr.String())
 	server := &http.Server{Handler: p.secured(p.api), TLSConfig: p.httpTLS.server(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	go func() {
