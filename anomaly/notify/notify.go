@@ -164,7 +164,9 @@ func (n *Notifier) load(ctx context.Context) error {
 		}
 		ids = append(ids, d.Incident)
 	}
-	recent, err := loadIncidents(ctx, n.o.Conn, "resolved_at < '1971-01-01' OR updated_at > ? OR has(?, id)", n.o.Now().Add(-lookBack), ids)
+	recent, err := loadIncidents(ctx, n.o.Conn, `id IN (
+	SELECT id FROM incidents GROUP BY id
+	HAVING argMax(resolved_at, incidents.updated_at) < '1971-01-01' OR max(incidents.updated_at) > ? OR has(?, id))`, n.o.Now().Add(-lookBack), ids)
 	if err != nil {
 		return err
 	}

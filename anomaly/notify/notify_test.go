@@ -423,21 +423,35 @@ func TestNewChannelsHearOfNewIncidents(t *testing.T) {
 	b.expect("firing new")
 }
 
-// An incident that was written but not told when the process died is told after the start.
+// put stores an incident as detection does.
+func (b *bench) put(inc anomaly.Incident) {
+	b.Helper()
+	body, err := json.Marshal(inc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := time.Unix(0, 0)
+	if inc.ResolvedAt != nil {
+		at = *inc.ResolvedAt
+	}
+	if err := b.conn.Exec(context.Background(), "INSERT INTO incidents (id, started_at, detected_at, resolved_at, severity, services, title, body, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		inc.ID, inc.StartedAt, inc.DetectedAt, at, string(inc.Severity), inc.Services, inc.Title, string(body), inc.UpdatedAt); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// An incident that was written but not told when the process died is told after the start; one that was over long ago
+// is not, although the row that says it was open may still be there.
 func TestIncidentsOfTheStoreAreTold(t *testing.T) {
 	b := newBench(t)
 	b.webhook("team")
 	b.stop()
 	b.pass(time.Second)
-	inc := b.incidentAt("a", anomaly.SeverityWarning, "checkout")
-	body, err := json.Marshal(inc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.conn.Exec(context.Background(), "INSERT INTO incidents (id, started_at, detected_at, severity, services, title, body, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		inc.ID, inc.StartedAt, inc.DetectedAt, string(inc.Severity), inc.Services, inc.Title, string(body), inc.UpdatedAt); err != nil {
-		t.Fatal(err)
-	}
+	old := b.incidentAt("old", anomaly.SeverityWarning, "checkout")
+	b.put(old)
+	b.put(over(old, b.clock().Add(time.Minute)))
+	b.pass(3 * 24 * time.Hour)
+	b.put(b.incidentAt("a", anomaly.SeverityWarning, "checkout"))
 	b.start()
 	b.expect("firing a")
 }
