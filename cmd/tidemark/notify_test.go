@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -199,6 +200,11 @@ func TestMessageWithinThirtySeconds(t *testing.T) {
 	status, png := p.fetch(t, strings.TrimPrefix(receiver.about(names[0], "firing")[0].ChartURL, "http://"+p.http))
 	if status != http.StatusOK || !bytes.HasPrefix(png, []byte("\x89PNG")) {
 		t.Errorf("the chart: %d, %d bytes", status, len(png))
+	}
+	if file := os.Getenv("TIDEMARK_LOOK"); file != "" { // for a person to look at
+		if err := os.WriteFile(file, png, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	slices.Sort(delays)
 	t.Logf("from the first bad request to the message: %v", delays)
