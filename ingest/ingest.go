@@ -192,6 +192,15 @@ func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Resul
 	return res, err
 }
 
+// Admit says whether a request has a chance at the moment, nil or an *OverloadError, so that a receiver need not read
+// what Submit would refuse. A sixteenth of the bytes in flight is left to those that are being read.
+func (in *Ingest) Admit(signal Signal) error {
+	if in.inFlight.Load() > in.opts.InFlightBytes-in.opts.InFlightBytes/16 {
+		return in.refuse(signal, &OverloadError{Reason: "in_flight_full", RetryAfter: time.Second})
+	}
+	return nil
+}
+
 // repeated answers a request that is, byte for byte, one answered before or being answered.
 func (in *Ingest) repeated(ctx context.Context, signal Signal, entry *requestEntry) (Result, error) {
 	select {

@@ -91,30 +91,31 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		}
 		return ctx, tooMany().Err()
 	}
-	if s.opts.Authorize == nil {
-		return s.reads(ctx, known), nil
-	}
-	scope := ""
-	if known {
-		scope = signal.String()
-	}
-	sender, err := s.opts.Authorize(keyOfGRPC(info.Header), scope)
-	if err != nil {
-		st, after := statusOf(err)
+	if s.opts.Authorize != nil {
+		scope := ""
 		if known {
-			s.refused(signal, httpReason(httpStatus(st, after)), st)
+			scope = signal.String()
 		}
-		return ctx, st.Err()
+		sender, err := s.opts.Authorize(keyOfGRPC(info.Header), scope)
+		if err != nil {
+			st, after := statusOf(err)
+			if known {
+				s.refused(signal, httpReason(httpStatus(st, after)), st)
+			}
+			return ctx, st.Err()
+		}
+		ctx = context.WithValue(ctx, senderKey{}, sender)
 	}
-	return s.reads(context.WithValue(ctx, senderKey{}, sender), known), nil
-}
-
-// reads follows the reading of a request that export will have.
-func (s *Server) reads(ctx context.Context, known bool) context.Context {
 	if !known {
-		return ctx
+		return ctx, nil
 	}
-	return s.reading.beginGRPC(ctx)
+	if s.opts.Admit != nil {
+		if err := s.opts.Admit(signal); err != nil {
+			st, _ := statusOf(err)
+			return ctx, st.Err()
+		}
+	}
+	return s.reading.beginGRPC(ctx), nil
 }
 
 func tooMany() *status.Status {

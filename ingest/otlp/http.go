@@ -68,6 +68,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, signal ingest.S
 		return
 	}
 	defer s.leave()
+	if s.opts.Admit != nil {
+		if err := s.opts.Admit(signal); err != nil {
+			s.failWith(w, r, err)
+			return
+		}
+	}
 	buf := bodies.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer func() {

@@ -48,6 +48,9 @@ type Options struct {
 	AllowedOrigins []string
 	// Authorize admits requests. Default nil: everyone may send.
 	Authorize Authorize
+	// Admit says whether a request of a signal has a chance at the moment, before its body is read; it counts what it
+	// refuses: (*ingest.Ingest).Admit. Default nil: all have.
+	Admit func(ingest.Signal) error
 	// Refused is told of requests that are refused before the sink sees them, with one of ingest's reasons and what the
 	// client was told: (*ingest.Ingest).Refused. Default nil.
 	Refused func(signal ingest.Signal, reason, detail string)

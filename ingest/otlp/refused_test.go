@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/tidemarkhq/tidemark/ingest"
 )
@@ -129,4 +133,36 @@ func TestTooManyRequestsAreTold(t *testing.T) {
 		t.Error("accepted")
 	}
 	expectTold(t, ch, "traces too_many_requests")
+}
+
+// What has no chance is refused, retryably and with a time, before its body is read.
+func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
+	k := &sink{}
+	srv := serve(t, k, func(o *Options) {
+		o.Admit = func(s ingest.Signal) error {
+			if s != ingest.Traces {
+				return nil
+			}
+			return &ingest.OverloadError{Reason: "in_flight_full", RetryAfter: 3 * time.Second}
+		}
+	})
+	_, err := client(t, srv).Export(context.Background(), payload())
+	st := status.Convert(err)
+	if st.Code() != codes.Unavailable || len(st.Details()) != 1 {
+		t.Errorf("answered %v with details %v", err, st.Details())
+	} else if retry, ok := st.Details()[0].(*errdetails.RetryInfo); !ok || retry.RetryDelay.AsDuration() != 3*time.Second {
+		t.Errorf("answered with %v", st.Details()[0])
+	}
+	c := tcp(t, srv.HTTPAddr(), oneLine+"Content-Length: 1000000\r\n\r\n") // and never the body
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(c, head); err != nil || string(head) != "HTTP/1.1 503" {
+		t.Errorf("answered %q, %v, want 503", head, err)
+	}
+	if res, _ := post(t, srv, "/v1/logs", nil, "Content-Type", typeProtobuf); res.StatusCode != 200 {
+		t.Errorf("another signal: %s", res.Status)
+	}
+	if len(k.got) != 1 {
+		t.Errorf("taken: %v", k.got)
+	}
 }
