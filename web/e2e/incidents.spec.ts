@@ -88,13 +88,14 @@ test("notes, acknowledge, “this is normal” with undo, mute, resolve", async 
   await page.getByLabel("Add a note").press("Control+Enter");
   await expect(timeline).toContainText("The card network is down");
 
+  await page.keyboard.press("Escape");
   await page.keyboard.press("a");
   await expect(page.getByText("Acknowledged", { exact: true }).first()).toBeVisible();
   await expect(page.getByRole("button", { name: "Acknowledge" })).toHaveCount(0);
 
   await page.getByRole("button", { name: "This is normal" }).click();
   await expect(page.getByText("Marked as normal")).toBeVisible();
-  await page.getByRole("banner").or(page.locator("header")).getByRole("button", { name: "Undo" }).first().click();
+  await page.getByRole("article").getByRole("button", { name: "Undo" }).click();
   await expect(page.getByText("Marked as normal")).toHaveCount(0);
 
   await page.getByRole("button", { name: "Mute", exact: true }).click();

@@ -63,6 +63,22 @@ test("the story is told in time's order and marks the first symptom", () => {
   expect(s.filter((i) => i.first).map((i) => i.title)).toEqual(["payment"]);
 });
 
+test("series of one service that go off together are one symptom", () => {
+  const alarms = [
+    alarm({ id: "1", score: 9 }),
+    alarm({ id: "2", began: "2026-11-21T10:00:10Z", subject: { service: "payment", operation: "POST /charge" }, observed: 9e8, score: 30 }),
+    alarm({ id: "3", began: "2026-11-21T10:00:20Z", symptom: "errors", unit: "1", observed: 0.5, expected: 0.01 }),
+    alarm({ id: "4", began: "2026-11-21T10:00:20Z", name: "Payment errors" }),
+    alarm({ id: "5", began: "2026-11-21T10:05:00Z", observed: 2e8 }),
+  ];
+  const s = story({ incident: incident({ alarms }), events: [], deployments: [] });
+  expect(s.map((i) => [i.title, i.text])).toEqual([
+    ["payment", "9× slower; 50\u202f% errors, usually 1\u202f% (3 series)"],
+    ["Payment errors", "4× slower"],
+    ["payment", "2× slower"],
+  ]);
+});
+
 describe("columns", () => {
   test("missing steps become gaps", () => {
     const c = chartColumns({ ts: [0, 10_000, 30_000], value: [1, 2, 4], expected: [1, 1, 1], lower: [0, 0, 0], upper: [2, 2, 2] })!;

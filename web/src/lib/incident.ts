@@ -145,10 +145,7 @@ export function eventTitle(kind: string): string {
 /** Everything that happened, oldest first: symptoms as they began, deploys, what the product and people did, messages. */
 export function story(a: { incident: Incident; events: readonly IncidentEvent[]; deployments: readonly Deployment[]; restarts?: readonly Restart[]; deliveries?: readonly Delivery[]; channelName?: (id: string) => string }): StoryItem[] {
   const items: StoryItem[] = [];
-  for (const al of a.incident.alarms ?? []) {
-    const at = moment(al.began);
-    if (at !== null) items.push({ at, kind: "symptom", title: al.name || subjectName(al.subject), text: offBy(al), service: al.subject.service });
-  }
+  items.push(...symptoms(a.incident.alarms ?? []));
   for (const d of a.deployments) {
     items.push({ at: Date.parse(d.ts), kind: "deploy", title: `${d.service} ${d.version} deployed`, text: [d.previous && `before: ${d.previous}`, d.text].filter(Boolean).join(" · ") || undefined, link: d.link || undefined, service: d.service });
   }
@@ -168,6 +165,25 @@ export function story(a: { incident: Incident; events: readonly IncidentEvent[];
   if (first) first.first = true;
   return items.filter((i) => Number.isFinite(i.at));
 }
+/** Series of one service that go off together are one symptom. */
+const TOGETHER_MS = 60_000;
+
+function symptoms(alarms: readonly Alarm[]): StoryItem[] {
+  const groups: { at: number; service: string; list: Alarm[] }[] = [];
+  const timed = alarms.flatMap((al) => (moment(al.began) === null ? [] : [{ at: moment(al.began)!, al }])).sort((x, y) => x.at - y.at);
+  for (const { at, al } of timed) {
+    const group = groups.find((g) => g.service === al.subject.service && at - g.at <= TOGETHER_MS && !al.name && !g.list[0]!.name);
+    if (group) group.list.push(al);
+    else groups.push({ at, service: al.subject.service, list: [al] });
+  }
+  return groups.map(({ at, service, list }) => {
+    const worst = (s: Symptom) => list.filter((x) => x.symptom === s).sort((x, y) => y.score - x.score)[0]!;
+    const words = [...new Set(list.map((x) => x.symptom))].map((s) => offBy(worst(s)));
+    const one = list.length === 1 ? list[0]! : null;
+    return { at, kind: "symptom", title: one ? one.name || subjectName(one.subject) : service, text: words.join("; ") + (one ? "" : ` (${list.length} series)`), service };
+  });
+}
+
 const ORDER: Record<StoryKind, number> = { deploy: 0, restart: 1, symptom: 2, cause: 3, event: 4, message: 5, note: 6 };
 
 const DELIVERY: Record<Delivery["status"], string> = { delivered: "Told", pending: "Telling", failed: "Could not tell", suppressed: "Did not tell" };

@@ -95,7 +95,10 @@ function Note({ id }: { id: string }) {
         value={text}
         maxLength={4000}
         onChange={(e) => setText(e.target.value)}
-        onKeyDown={(e: KeyboardEvent) => e.key === "Enter" && (e.metaKey || e.ctrlKey) && void send()}
+        onKeyDown={(e: KeyboardEvent<HTMLTextAreaElement>) => {
+          if (e.key === "Enter" && (e.metaKey || e.ctrlKey)) void send();
+          else if (e.key === "Escape") e.currentTarget.blur(); // The page's keys work again.
+        }}
       />
       {failed && (
         <p role="alert" className={css.failed}>
