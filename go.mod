@@ -50,6 +50,7 @@ require (
 require (
 	github.com/grafana/pyroscope-go v1.4.3 // indirect
 	github.com/grafana/pyroscope-go/godeltaprof v0.1.11 // indirect
+	go.opentelemetry.io/collector/pdata/pprofile v0.164.0 // indirect
 )
 
 require (

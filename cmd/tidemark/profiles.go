@@ -16,6 +16,7 @@ import (
 func (p *product) profileReceiver(in *ingest.Ingest) *pprof.Receiver {
 	o := pprof.DefaultOptions()
 	o.Refused = func(reason, example string) { in.Refuse(ingest.Profiles, reason, example) }
+	o.OTLP = p.config.OTLPProfiles
 	o.MaxBody, o.Logger = p.config.MaxRequestBytes, p.log
 	return pprof.New(metered(in), o)
 }

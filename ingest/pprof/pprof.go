@@ -33,6 +33,9 @@ type Options struct {
 	// Refused is told of each request that does not reach Submit: a reason, which is one of ingest's Refused constants,
 	// and what the client was told. Default nil.
 	Refused func(reason, example string)
+	// OTLP accepts OpenTelemetry's profiles, whose protocol is still changing. Default false: they are refused with a
+	// word on how to turn it on.
+	OTLP bool
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -62,6 +65,13 @@ func New(submit Submit, opts Options) *Receiver {
 	r := &Receiver{opts: opts, submit: submit, deltas: newDeltas(opts.MaxProcesses), slots: make(chan struct{}, opts.MaxRequests), mux: http.NewServeMux()}
 	r.mux.HandleFunc("POST /v1/pprof", func(w http.ResponseWriter, q *http.Request) { r.receive(w, q, r.push) })
 	r.mux.HandleFunc("POST /ingest", func(w http.ResponseWriter, q *http.Request) { r.receive(w, q, r.pyroscope) })
+	r.mux.HandleFunc("POST /v1development/profiles", func(w http.ResponseWriter, q *http.Request) {
+		if !opts.OTLP {
+			r.fail(w, &badRequest{http.StatusNotFound, errors.New("OTLP profiles are not taken unless Tidemark is started with --otlp-profiles: their protocol is still changing")})
+			return
+		}
+		r.export(w, q)
+	})
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		r.fail(w, &badRequest{http.StatusNotFound, fmt.Errorf("%s %s: received here are POST /v1/traces, /v1/logs and /v1/metrics (OTLP), /v1/pprof, and /ingest (Pyroscope)", q.Method, q.URL.Path)})
 	})
@@ -83,6 +93,9 @@ func bad(format string, args ...any) error {
 	return &badRequest{http.StatusBadRequest, fmt.Errorf(format, args...)}
 }
 
+// retryAfter is when somebody who was refused for now may try again.
+const retryAfter = time.Second
+
 var errBusy = errors.New("too many profiles under way")
 
 // receive answers one push.
@@ -92,7 +105,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*ht
 		defer func() { <-r.slots }()
 	default:
 		r.refuse(ingest.RefusedTooMany, errBusy)
-		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: time.Second, Err: errBusy})
+		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: retryAfter, Err: errBusy})
 		return
 	}
 	if r.opts.Authorize != nil {

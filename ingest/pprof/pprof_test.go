@@ -220,16 +220,22 @@ func TestOlderPyroscopeSendsTheProfileBefore(t *testing.T) {
 	if resp.StatusCode != 200 || k.count() != 1 {
 		t.Fatalf("%d, %d submitted", resp.StatusCode, k.count())
 	}
-	raw := k.bodies[0]
-	rest := raw[bytes.LastIndex(raw, []byte("pyroscope"))+len("pyroscope")+1:] // behind the tag of the profile
+	p := submitted(t, k.bodies[0], "pyroscope")
+	if v := p.Sample[0].Value; len(v) != 1 || v[0] != 300 {
+		t.Errorf("the difference is %v, want 300", v)
+	}
+}
+
+// submitted finds the profile in what was submitted: behind its source.
+func submitted(t *testing.T, body []byte, source string) *profile.Profile {
+	t.Helper()
+	rest := body[bytes.LastIndex(body, []byte(source))+len(source)+1:] // behind the tag of the profile
 	_, n := binary.Uvarint(rest)
 	p, err := profile.ParseUncompressed(rest[n:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := p.Sample[0].Value; len(v) != 1 || v[0] != 300 {
-		t.Errorf("the difference is %v, want 300", v)
-	}
+	return p
 }
 
 func TestTimesOfPyroscope(t *testing.T) {

@@ -57,6 +57,7 @@ type Config struct {
 	MemoryTarget  int64 // bytes
 
 	ProfileTargets, ScrapeAllow string
+	OTLPProfiles                bool
 
 	PublicURL     string
 	NotifyAllow   string
