@@ -84,3 +84,18 @@ func BenchmarkChart(b *testing.B) {
 		}
 	}
 }
+
+// What is told seconds after it began shows in the chart, although the step it began in is not complete.
+func TestChartReachesTheAlarm(t *testing.T) {
+	a := incident().Alarms[0]
+	a.Detected = noon.Add(-5 * time.Second)
+	s := Series{TS: []time.Time{noon.Add(-100 * time.Second), noon.Add(-90 * time.Second)}, Value: []float64{0, 0}, Expected: []float64{.002, .002}, Upper: []float64{.01, .01}}
+	got := s.reach(a, noon)
+	if n := len(got.TS); n != 3 || !got.TS[2].Equal(a.Detected) || got.Value[2] != a.Observed || got.Upper[2] != .01 || len(got.Lower) != 0 || len(s.TS) != 2 {
+		t.Errorf("%+v", got)
+	}
+	s.TS[1] = a.Began
+	if got := s.reach(a, noon); len(got.TS) != 2 {
+		t.Errorf("it was reached already: %+v", got)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,7 +165,7 @@ func (n *Notifier) draw(ctx context.Context, inc anomaly.Incident, at time.Time,
 	if err != nil {
 		return nil, fmt.Errorf("read the series of the chart: %w", err)
 	}
-	d := drawing{Series: series, title: chartTitle(*alarm), began: alarm.Began, ended: alarm.Ended, zone: n.chartZone(), color: chartColor(inc.Severity)}
+	d := drawing{Series: series.reach(*alarm, at), title: chartTitle(*alarm), began: alarm.Began, ended: alarm.Ended, zone: n.chartZone(), color: chartColor(inc.Severity)}
 	png, err := d.png()
 	if err == nil && png != nil {
 		n.charts.put(key, png)
@@ -189,10 +190,38 @@ func (n *Notifier) series(ctx context.Context, alarm anomaly.Alarm, at time.Time
 	return n.o.Series(ctx, alarm, from, to)
 }
 
-// chartSpan is an hour, or so much that a third of the chart is from before it began; at most a week.
+// chartSpan is a quarter of an hour, which has a point every ten seconds, or so much that a third of the chart is from
+// before it began; at most a week.
 func chartSpan(alarm anomaly.Alarm, at time.Time) (from, to time.Time) {
-	span := min(max(time.Hour, at.Sub(alarm.Began)*3/2), 7*24*time.Hour)
+	span := min(max(15*time.Minute, at.Sub(alarm.Began)*3/2), 7*24*time.Hour)
 	return at.Add(-span), at
+}
+
+// reach adds what the alarm observed where the series ends before it: the step is not complete when it is told.
+func (s Series) reach(a anomaly.Alarm, at time.Time) Series {
+	n := len(s.TS)
+	if n == 0 || len(s.Value) != n {
+		return s
+	}
+	for i, t := range s.TS {
+		if !t.Before(a.Began) && !math.IsNaN(s.Value[i]) {
+			return s
+		}
+	}
+	last := at
+	if a.Detected.After(s.TS[n-1]) && a.Detected.Before(at) {
+		last = a.Detected
+	}
+	if !last.After(s.TS[n-1]) {
+		return s
+	}
+	s.TS, s.Value = append(slices.Clip(s.TS), last), append(slices.Clip(s.Value), a.Observed)
+	for _, list := range []*[]float64{&s.Expected, &s.Lower, &s.Upper} {
+		if len(*list) == n {
+			*list = append(slices.Clip(*list), (*list)[n-1])
+		}
+	}
+	return s
 }
 
 // leading is the alarm a chart shows: the first symptom that the message tells.
