@@ -6,7 +6,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html -type f 2>/dev/nul
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run demo test test-go test-race test-web test-e2e bench crash outage lint clean tools
+.PHONY: help build run demo test test-go test-race test-web test-e2e eval bench crash outage lint clean tools
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
 
@@ -60,6 +60,9 @@ crash: build ## kill the product, the engine or both at random for 5 minutes and
 
 outage: build ## ClickHouse away for an hour's worth of load: SPANS=18000000 RATE=40000
 	@go run ./bench/outage -bin bin/tidemark -spans $(or $(SPANS),18000000) -rate $(or $(RATE),40000)
+
+eval: ## how good detection and explanations are, against golden files; needs TIDEMARK_DETEVAL, TIDEMARK_SERIES and TIDEMARK_SIMSHOP (docs/detection.md, docs/incidents.md)
+	@go test ./anomaly/... ./cmd/tidemark -run Quality -timeout 120m -count=1 -v
 
 bench: build ## ingest beside the Collector: make bench TOOLS=DIRECTORY [MODES="traces-grpc logs"]
 	@./bench/peer.sh $(TOOLS) $(MODES)
