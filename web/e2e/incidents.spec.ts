@@ -1,10 +1,12 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { expect, test as base } from "./fixtures";
+import { expect as plainExpect, test as base } from "./fixtures";
 import { Product } from "./product";
 import { Receiver } from "./receiver";
 import { Flow, sendHistory } from "./telemetry";
 
+// An incident's page reads a dozen series: a loaded machine takes its time.
+const expect = plainExpect.configure({ timeout: 40_000 });
 const PER_SECOND = 2;
 const DETECT_MS = 90_000;
 
@@ -43,10 +45,10 @@ const test = base.extend<object, { outage: Outage }>({
 
 const openList = (page: Page) => page.getByRole("list", { name: "Open incidents" }).getByRole("link");
 
-test.describe.configure({ mode: "serial" });
+test.describe.configure({ mode: "serial", timeout: 150_000 });
 
 test("an outage opens one incident by itself: badge, list, story, message", async ({ page, outage: { product, receiver, began } }) => {
-  test.setTimeout(200_000);
+  test.setTimeout(300_000);
   await page.goto(`${product.url}/incidents`);
   await expect(page.getByText(/Nothing unusual/).or(openList(page).first())).toBeVisible();
   await expect(page.getByText(/of history/).first()).toBeVisible();
@@ -79,7 +81,7 @@ test("an outage opens one incident by itself: badge, list, story, message", asyn
 });
 
 test("notes, acknowledge, “this is normal” with undo, mute, resolve", async ({ page, outage: { product } }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(240_000);
   await page.goto(`${product.url}/incidents`);
   await openList(page).first().click();
   const timeline = page.getByRole("list", { name: "Timeline" });

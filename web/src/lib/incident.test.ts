@@ -79,6 +79,12 @@ test("series of one service that go off together are one symptom", () => {
   ]);
 });
 
+test("updates one after the other are one entry, and a text that repeats its title is left out", () => {
+  const e = (second: number, kind: string, text = ""): IncidentEvent => ({ ts: `2026-11-21T10:00:0${second}Z`, kind, text, body: null });
+  const s = story({ incident: incident({}), events: [e(1, "updated", "a"), e(2, "updated", "b"), e(3, "acknowledged", "Acknowledged"), e(4, "updated", "c")], deployments: [] });
+  expect(s.map((i) => [i.title, i.text])).toEqual([["Updated 2×", "b"], ["Acknowledged", undefined], ["Updated", "c"]]);
+});
+
 describe("columns", () => {
   test("missing steps become gaps", () => {
     const c = chartColumns({ ts: [0, 10_000, 30_000], value: [1, 2, 4], expected: [1, 1, 1], lower: [0, 0, 0], upper: [2, 2, 2] })!;

@@ -154,7 +154,7 @@ export function story(a: { incident: Incident; events: readonly IncidentEvent[];
   }
   for (const e of a.events) {
     if (e.kind === "notified") continue; // The deliveries say it with their answers.
-    items.push({ at: Date.parse(e.ts), kind: e.kind === "note" ? "note" : "event", event: e.kind, title: eventTitle(e.kind), text: e.text || undefined });
+    items.push({ at: Date.parse(e.ts), kind: e.kind === "note" ? "note" : "event", event: e.kind, title: eventTitle(e.kind), text: e.text && e.text !== eventTitle(e.kind) ? e.text : undefined });
   }
   for (const d of a.deliveries ?? []) {
     const name = a.channelName?.(d.channel) ?? d.channel;
@@ -163,7 +163,20 @@ export function story(a: { incident: Incident; events: readonly IncidentEvent[];
   items.sort((x, y) => x.at - y.at || ORDER[x.kind] - ORDER[y.kind]);
   const first = items.find((i) => i.kind === "symptom");
   if (first) first.first = true;
-  return items.filter((i) => Number.isFinite(i.at));
+  return withoutRuns(items.filter((i) => Number.isFinite(i.at)));
+}
+
+/** Updates one after the other are one entry: the newest, with how many they were. */
+function withoutRuns(items: readonly StoryItem[]): StoryItem[] {
+  const out: StoryItem[] = [];
+  let run = 0;
+  for (const i of items) {
+    const follows = i.event === "updated" && out.at(-1)?.event === "updated";
+    run = follows ? run + 1 : 1;
+    if (follows) out[out.length - 1] = { ...i, title: `Updated ${run}×` };
+    else out.push(i);
+  }
+  return out;
 }
 /** Series of one service that go off together are one symptom. */
 const TOGETHER_MS = 60_000;
