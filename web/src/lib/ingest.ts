@@ -79,7 +79,7 @@ export const gapsForZero = (values: readonly number[]): (number | null)[] => val
 export type CapKind = "operations" | "series" | "values";
 
 export const CAP_KINDS: Record<CapKind, { label: string; one: string; of: string; what: string; beyond: string; detail: string }> = {
-  operations: { label: "Operations", one: "operation", of: "service", what: "operations a service", beyond: "spans counted under (other)", detail: "Charts tell so many span names of a service apart. Spans with further names are stored as sent and counted under (other)." },
+  operations: { label: "Operations", one: "operation", of: "service", what: "operations a service", beyond: "spans folded", detail: "Charts tell so many span names of a service apart. Spans with further names are stored as sent and counted under (other)." },
   series: { label: "Series", one: "series", of: "metric", what: "series a metric", beyond: "points rejected", detail: "A metric has so many combinations of attributes. Points of further ones are rejected, and their sender is told." },
   values: { label: "Values", one: "value", of: "key", what: "values a key", beyond: "values not offered", detail: "So many values of an attribute are offered when you type. Search finds the others all the same." },
 };

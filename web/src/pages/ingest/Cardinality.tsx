@@ -106,7 +106,7 @@ function columnsOf(kind: CapKind, caps: CapsAnswer | undefined, onChange: (t: Ca
       ),
     },
     { id: "beyond", label: "Beyond", width: "84px", align: "right", sort: (c) => c.beyond, render: (c) => <Num value={c.beyond || null} tone={c.beyond ? "warn" : "faint"} /> },
-    { id: "times", label: words.beyond[0]!.toUpperCase() + words.beyond.slice(1), width: "minmax(150px, 1fr)", align: "right", secondary: true, minor: true, sort: (c) => c.times, render: (c) => <Num value={c.times || null} tone={c.times ? undefined : "faint"} /> },
+    { id: "times", label: words.beyond[0]!.toUpperCase() + words.beyond.slice(1), width: "126px", align: "right", secondary: true, minor: true, sort: (c) => c.times, render: (c) => <Num value={c.times || null} tone={c.times ? undefined : "faint"} /> },
     { id: "sample", label: "For example", width: "minmax(120px, 2fr)", secondary: true, render: (c) => <span className={css.sample} title={c.sample.join("\n")}>{c.sample.join(", ")}</span> },
     { id: "last", label: "Last", width: "130px", align: "right", secondary: true, minor: true, sort: (c) => Date.parse(c.last) || 0, render: (c) => (c.times > 0 ? <Time t={Date.parse(c.last)} /> : "–") },
     {
