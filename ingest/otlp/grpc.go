@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // registers before us, so that ours, which is faster, replaces it
-	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
@@ -64,7 +63,7 @@ func (s *Server) newGRPC(port *connections) *grpc.Server {
 		grpc.StatsHandler(refusals{s}),
 	}
 	if port != nil {
-		opts = append(opts, grpc.StatsHandler(port), grpc.InTapHandle(s.tap), experimental.BufferPool(pool{mem.DefaultBufferPool(), s.reading}))
+		opts = append(opts, grpc.StatsHandler(port), grpc.InTapHandle(s.tap))
 	}
 	if port != nil && s.opts.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))

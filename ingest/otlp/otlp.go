@@ -34,8 +34,9 @@ type Options struct {
 	// MaxRequests is how many requests may be under way at once, over both protocols. More are refused retryably.
 	// Default 8192.
 	MaxRequests int
-	// MaxReading is how many bytes may be held of requests that are still being read, over both protocols. Beyond that,
-	// those that take longest are refused retryably. Default 256 MiB.
+	// MaxReading is how many bytes may be held of HTTP requests that are still being read; beyond that the one that takes
+	// longest is refused retryably. Over gRPC it bounds how many requests may stall: four for each MaxBody in it. Default
+	// 256 MiB.
 	MaxReading int64
 	// MaxConnections is how many connections each port keeps open; further ones are closed at once. Default 8192.
 	MaxConnections int
@@ -124,10 +125,10 @@ func Serve(sink Sink, opts Options) (*Server, error) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
+	go s.reading.sweep(ctx.Done())
 	if gl != nil {
 		bounded := s.bounded(gl, "gRPC")
 		s.grpc = s.newGRPC(bounded)
-		go s.reading.sweep(ctx.Done())
 		go s.run("grpc", func() error { return s.grpc.Serve(bounded) })
 	}
 	if hl != nil {
@@ -146,7 +147,7 @@ func Serve(sink Sink, opts Options) (*Server, error) {
 }
 
 func newServer(sink Sink, opts Options) *Server {
-	return &Server{opts: opts, sink: sink, reading: &reading{limit: opts.MaxReading, slow: opts.ReadTimeout}}
+	return &Server{opts: opts, sink: sink, reading: newReading(&opts)}
 }
 
 // bounded keeps a listener's connections within their bound.

@@ -10,24 +10,36 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
 )
 
-// reading bounds what is held of requests that are still being read, over both protocols together, and how long reading
-// one may take. Beyond the bound the one that has been at it for longest is given up, retryably: senders of whole
-// requests get through while those that hold theirs back do not.
+// reading bounds what is held of requests that are still being read, and how long reading one may take. Over HTTP the
+// bytes are counted, and beyond the bound the request that has been at it for longest is given up. gRPC does not tell
+// what it holds of a message before it is whole, so there the requests that stall are counted: those that are not read
+// after stallAfter, of which each holds a message at most. Both are given up retryably: senders of whole requests get
+// through while those that hold theirs back do not.
 type reading struct {
-	limit int64         // bytes
-	slow  time.Duration // for how long one may be read
-	held  atomic.Int64
+	limit   int64         // bytes over HTTP
+	stalled int           // requests over gRPC
+	slow    time.Duration // for how long one may be read
+	held    atomic.Int64
 
 	mu             sync.Mutex
 	oldest, newest *reader // guarded by mu
 }
 
+func newReading(o *Options) *reading {
+	return &reading{limit: o.MaxReading, stalled: int(max(o.MaxReading/int64(max(o.MaxBody, 1)), 1)) * stallsPerBody, slow: o.ReadTimeout}
+}
+
+const (
+	stallAfter = 2 * time.Second
+	// stallsPerBody is how many stalled requests may share the room of one of the greatest size: few are that large.
+	stallsPerBody = 4
+)
+
 var (
-	errReadingFull = errors.New("too many bytes of unfinished requests are held; those that take longest are given up")
+	errReadingFull = errors.New("too much is held of unfinished requests; those that take longest are given up")
 	errReadingSlow = errors.New("the request took too long to arrive")
 )
 
@@ -35,17 +47,17 @@ var (
 type reader struct {
 	reading    *reading
 	begun      time.Time
-	cancel     func(error)  // gives it up
-	leased     atomic.Int64 // bytes held, over HTTP
-	prev, next *reader      // guarded by reading.mu, like listed
+	cancel     func(error) // gives it up
+	body       *body       // nil over gRPC
+	prev, next *reader     // guarded by reading.mu, like listed
 	listed     bool
 }
 
 type readerKey struct{}
 
-// begin follows a request until end.
-func (r *reading) begin(cancel func(error)) *reader {
-	q := &reader{reading: r, begun: time.Now(), cancel: cancel, listed: true}
+// begin follows a request until end. b is nil over gRPC.
+func (r *reading) begin(cancel func(error), b *body) *reader {
+	q := &reader{reading: r, begun: time.Now(), cancel: cancel, body: b, listed: true}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if q.prev = r.newest; q.prev != nil {
@@ -60,7 +72,7 @@ func (r *reading) begin(cancel func(error)) *reader {
 // beginGRPC follows a request whose reading ends with its context.
 func (r *reading) beginGRPC(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return context.WithValue(ctx, readerKey{}, r.begin(cancel))
+	return context.WithValue(ctx, readerKey{}, r.begin(cancel, nil))
 }
 
 // end tells that a request is read, or that reading it failed.
@@ -103,59 +115,67 @@ func givenUp(ctx context.Context) error {
 	return nil
 }
 
-// shed gives up the request that is being read for longest.
+// shed gives up the HTTP request that is being read for longest. What it holds counts no more from now on.
 func (r *reading) shed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if q := r.oldest; q != nil {
-		r.remove(q)
-		q.cancel(errReadingFull)
+	for q := r.oldest; q != nil; q = q.next {
+		if q.body != nil {
+			r.giveUp(q, errReadingFull)
+			q.body.uncount()
+			return
+		}
 	}
 }
 
-// sweep gives up those that take too long, until done is closed.
+// giveUp is called with mu held.
+func (r *reading) giveUp(q *reader, why error) {
+	r.remove(q)
+	q.cancel(why)
+}
+
+// sweep gives up those that take too long and those that stall, until done is closed.
 func (r *reading) sweep(done <-chan struct{}) {
-	tick := time.NewTicker(min(time.Second, r.slow/4+1))
+	tick := time.NewTicker(min(250*time.Millisecond, r.slow/4+1))
 	defer tick.Stop()
 	for {
 		select {
 		case <-done:
 			return
 		case now := <-tick.C:
-			r.mu.Lock()
-			for q := r.oldest; q != nil && now.Sub(q.begun) > r.slow; q = r.oldest {
-				r.remove(q)
-				q.cancel(errReadingSlow)
-			}
-			r.mu.Unlock()
+			r.sweepOnce(now)
 		}
 	}
 }
 
-// pool counts what gRPC holds: every frame and every decompressed piece of a message comes from it.
-type pool struct {
-	mem.BufferPool
-	*reading
-}
-
-func (p pool) Get(n int) *[]byte {
-	b := p.BufferPool.Get(n)
-	if p.held.Add(int64(cap(*b))) > p.limit {
-		p.shed()
+func (r *reading) sweepOnce(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for q := r.oldest; q != nil && now.Sub(q.begun) > r.slow; q = r.oldest {
+		r.giveUp(q, errReadingSlow)
 	}
-	return b
-}
-
-func (p pool) Put(b *[]byte) {
-	p.held.Add(-int64(cap(*b)))
-	p.BufferPool.Put(b)
+	stalled := 0
+	for q := r.oldest; q != nil && now.Sub(q.begun) > stallAfter; q = q.next {
+		if q.body == nil {
+			stalled++
+		}
+	}
+	for q := r.oldest; q != nil && stalled > r.stalled; {
+		next := q.next
+		if q.body == nil {
+			r.giveUp(q, errReadingFull)
+			stalled--
+		}
+		q = next
+	}
 }
 
 // body is the decompressed body of an HTTP request, counted while it is held.
 type body struct {
 	*reader
-	conn  *http.ResponseController
-	cause atomic.Pointer[error] // why it was given up
+	leased atomic.Int64 // bytes counted
+	conn   *http.ResponseController
+	cause  atomic.Pointer[error] // why it was given up
 }
 
 // beginHTTP follows a request whose reading ends with a deadline in the past.
@@ -164,18 +184,23 @@ func (r *reading) beginHTTP(w http.ResponseWriter) *body {
 	b.reader = r.begin(func(cause error) {
 		b.cause.Store(&cause)
 		b.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
-	})
+	}, b)
 	return b
 }
 
 // take counts bytes that are held.
 func (b *body) take(n int) error {
+	if cause := b.givenUp(); cause != nil {
+		return cause
+	}
 	b.leased.Add(int64(n))
 	if b.reading.held.Add(int64(n)) > b.reading.limit {
 		b.reading.shed()
 	}
 	return b.givenUp()
 }
+
+func (b *body) uncount() { b.reading.held.Add(-b.leased.Swap(0)) }
 
 func (b *body) givenUp() error {
 	if cause := b.cause.Load(); cause != nil {
@@ -187,7 +212,7 @@ func (b *body) givenUp() error {
 // release tells that nothing is held any more.
 func (b *body) release() {
 	b.end()
-	b.reading.held.Add(-b.leased.Swap(0))
+	b.uncount()
 }
 
 // counted reads a body.
