@@ -37,6 +37,8 @@ type state struct {
 	Recent      [2]float64
 	Settle      float64 // values since the last long gap
 	Incident    incident
+	Alarms      float64 // verdicts of late, 7-day half-life: one for each run of them
+	Calm        float64 // values since the last anomalous one
 }
 
 // New gives a Detector that knows nothing yet.
@@ -133,7 +135,7 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 	z := math.Abs(e.excess) / e.sigma
 
 	contextual, weight := d.contextual(x, z, e)
-	novel := d.novel(at, x)
+	novel := d.novel(at, x) / (1 + settings.NovelFatigue*max(0, s.Alarms-settings.NovelFatigueFrom))
 	score, channel := contextual, ChannelResidual
 	if novel > contextual {
 		score, channel = novel, ChannelNovelty
@@ -143,6 +145,7 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 
 	threshold := d.threshold()
 	score = d.persistent(score)
+	d.count(score >= threshold)
 	out := Verdict{
 		Value: v, Expected: d.restore(e.value), Score: score, Threshold: threshold,
 		Anomalous: score >= threshold, Channel: channel, Confidence: d.confidence(at),
@@ -166,7 +169,8 @@ func (d *Detector) pass(at int64, elapsed, x float64) {
 		s.Short.forget()
 		s.Settle = 0
 	}
-	s.Tired *= math.Exp2(-elapsed / (7 * day))
+	fade := math.Exp2(-elapsed / (7 * day))
+	s.Tired, s.Alarms = s.Tired*fade, s.Alarms*fade
 	same := 0.0
 	if x == s.Previous {
 		same = 1
@@ -258,14 +262,33 @@ func (d *Detector) damping() float64 {
 	return f
 }
 
+// count counts runs of anomalous values: a series that alarms day after day has
+// to show something newer than what was new before.
+func (d *Detector) count(anomalous bool) {
+	s := &d.state
+	s.Calm++
+	if !anomalous {
+		return
+	}
+	if s.Calm > runGap {
+		s.Alarms++
+	}
+	s.Calm = 0
+}
+
+const runGap = 10 // values without alarm that separate two runs
+
 // persistent asks for two surprises in three where points come so densely that
-// a single one means little.
+// a single one means little. Three in a row that are all surprising say more
+// than the last of them alone: what is off by a moderate amount and stays so is
+// found by that.
 func (d *Detector) persistent(score float64) float64 {
 	r := &d.state.Recent
 	out := score
 	if d.state.Step.Step < persistBelow {
 		out = median3([3]float64{r[0], r[1], score})
 	}
+	out += settings.Sustained * max(0, min(r[0], r[1], score)-settings.SustainedFrom)
 	r[0], r[1] = r[1], score
 	return out
 }
