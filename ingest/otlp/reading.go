@@ -122,7 +122,7 @@ func (r *reading) shed() {
 	for q := r.oldest; q != nil; q = q.next {
 		if q.body != nil {
 			r.giveUp(q, errReadingFull)
-			q.body.uncount()
+			r.uncount(q.body) // which its own goroutine may not have seen whole yet
 			return
 		}
 	}
@@ -200,7 +200,7 @@ func (b *body) take(n int) error {
 	return b.givenUp()
 }
 
-func (b *body) uncount() { b.reading.held.Add(-b.leased.Swap(0)) }
+func (r *reading) uncount(b *body) { r.held.Add(-b.leased.Swap(0)) }
 
 func (b *body) givenUp() error {
 	if cause := b.cause.Load(); cause != nil {
@@ -212,7 +212,7 @@ func (b *body) givenUp() error {
 // release tells that nothing is held any more.
 func (b *body) release() {
 	b.end()
-	b.uncount()
+	b.reading.uncount(b)
 }
 
 // counted reads a body.

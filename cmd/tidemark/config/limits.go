@@ -13,7 +13,7 @@ func (c *Config) ingestFlags(fs *flag.FlagSet) {
 	receiver := otlp.DefaultOptions()
 	fs.IntVar(&c.MaxRequestBytes, "max-request-bytes", receiver.MaxBody, "bytes one OTLP request may have, compressed or not; larger ones are refused for good")
 	fs.IntVar(&c.MaxRequests, "max-requests", receiver.MaxRequests, "OTLP requests under way at once; more are refused for now")
-	fs.Int64Var(&c.MaxReading, "max-reading-bytes", receiver.MaxReading, "bytes held of requests that are still being read; beyond it those that take longest are refused for now")
+	fs.Int64Var(&c.MaxReading, "max-reading-bytes", receiver.MaxReading, "bytes held of HTTP requests that are still being read, and, over gRPC, how many may stall: four for each max-request-bytes in it; beyond it those that take longest are refused for now")
 	fs.IntVar(&c.MaxConnections, "max-connections", receiver.MaxConnections, "connections each OTLP port keeps open; more are closed at once")
 	fs.DurationVar(&c.ReadTimeout, "read-timeout", receiver.ReadTimeout, "how long a client may take to send one request")
 	o := &c.Ingest
