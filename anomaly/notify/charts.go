@@ -119,6 +119,23 @@ func (n *Notifier) incident(ctx context.Context, id string) (*anomaly.Incident, 
 	return &list[0], nil
 }
 
+// exemplify gives a message its example trace where explanation has found none yet. It goes without rather than late.
+func (n *Notifier) exemplify(ctx context.Context, p *post, inc anomaly.Incident) {
+	if p.message.TraceURL != "" || n.o.Example == nil || p.message.State == StateResolved {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, chartWait)
+	defer cancel()
+	path, err := n.o.Example(ctx, inc)
+	if err != nil {
+		n.o.Logger.Warn("a message goes without an example", "incident", inc.ID, "error", err)
+		return
+	}
+	if path != "" {
+		p.message.TraceURL = n.base() + path
+	}
+}
+
 // illustrate gives a message its chart. A message goes without one rather than late.
 func (n *Notifier) illustrate(ctx context.Context, p *post, inc anomaly.Incident) {
 	m := p.message

@@ -144,6 +144,7 @@ func (n *Notifier) send(p *post, list []*Delivery) {
 	// A message that has begun is ended even when the product stops: cut off, it might be told again.
 	ctx := context.WithoutCancel(n.ctx)
 	n.store(list) // the try is recorded before it is made
+	n.exemplify(ctx, p, list[0].body.Incident)
 	n.illustrate(ctx, p, list[0].body.Incident)
 	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
 	defer cancel()

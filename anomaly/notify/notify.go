@@ -39,6 +39,10 @@ type Options struct {
 	// Series reads what an alarm's chart shows; nil: messages have no chart.
 	Series func(ctx context.Context, alarm anomaly.Alarm, from, to time.Time) (Series, error)
 
+	// Example finds the path of a trace's page that shows an incident, for one that was told before it was explained;
+	// nil, or an empty path: the message has none.
+	Example func(ctx context.Context, inc anomaly.Incident) (path string, err error)
+
 	Roots      *x509.CertPool        // whom to trust for TLS (the system's)
 	Logger     *slog.Logger          // (slog.Default())
 	Registerer prometheus.Registerer // nil: nothing is counted

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemarkhq/tidemark/anomaly"
 	"github.com/tidemarkhq/tidemark/store"
 )
 
@@ -239,5 +240,19 @@ func TestTemplates(t *testing.T) {
 func TestSignature(t *testing.T) {
 	if got := Sign("s3cret", time.Unix(1795262430, 0), []byte(`{"a":1}`)); got != "sha256=c4938431c77dfbb2bd42646b1884c0682a58d80d18b8bcfc9ea6bb6639c994c3" {
 		t.Error(got)
+	}
+}
+
+// An incident that is told before it was explained has an example all the same.
+func TestExampleOfTheUnexplained(t *testing.T) {
+	b := newBench(t)
+	b.webhook("team")
+	b.stop()
+	b.start()
+	b.Notifier.o.Example = func(context.Context, anomaly.Incident) (string, error) { return "/traces/found", nil }
+	b.Notify(context.Background(), b.incidentAt("a", anomaly.SeverityWarning, "s"), "opened")
+	b.expect("firing a")
+	if got := b.got[0].TraceURL; got != "https://tidemark.example.com/traces/found" {
+		t.Errorf("the example is %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"time"
 	_ "time/tzdata" // routing and silences name time zones, which small container images do not have
 
@@ -32,7 +33,7 @@ func (p *product) startNotify(ctx context.Context) error {
 	}
 	p.notify, err = notify.New(ctx, notify.Options{
 		Conn: p.conn, Keys: keys, Networks: networks, BaseURL: p.baseURL, Reachable: p.config.PublicURL != "",
-		Series: p.alarmSeries, Logger: p.log, Registerer: p.metrics,
+		Series: p.alarmSeries, Example: p.exampleTrace, Logger: p.log, Registerer: p.metrics,
 	})
 	if err != nil {
 		return err
@@ -54,6 +55,34 @@ func (p *product) baseURL() string {
 		scheme = "https://"
 	}
 	return scheme + reachable(addr)
+}
+
+// exampleTrace finds a failing or slow request of an incident that has not been explained.
+func (p *product) exampleTrace(ctx context.Context, inc anomaly.Incident) (string, error) {
+	if len(inc.Alarms) == 0 || inc.Alarms[0].Symptom == anomaly.SymptomTraffic {
+		return "", nil
+	}
+	a := inc.Alarms[0]
+	q, order := exampleQuery(a)
+	ans, err := p.db.Traces(ctx, query.Window{From: a.Began, To: inc.UpdatedAt.Add(10 * time.Second)}, q, order, "", 1)
+	if err != nil || len(ans.Spans) == 0 {
+		return "", err
+	}
+	s := ans.Spans[0]
+	return "/traces/" + s.TraceID + "?span=" + s.SpanID, nil
+}
+
+// exampleQuery is the search for what an alarm is about.
+func exampleQuery(a anomaly.Alarm) (q, order string) {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	q, order = `service:"`+quote.Replace(a.Subject.Service)+`"`, "slowest"
+	if a.Subject.Operation != "" {
+		q += ` name:"` + quote.Replace(a.Subject.Operation) + `"`
+	}
+	if a.Symptom == anomaly.SymptomErrors {
+		q, order = q+" status:error", "newest"
+	}
+	return q, order
 }
 
 // alarmSeries reads what the chart of an alarm shows: what detection expected, or for a metric the band that the alarm
