@@ -4,7 +4,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Scope } from "@/app/range";
 import { get, type Params } from "./client";
 import type {
-  CapsAnswer, CardinalityAnswer, DependenciesAnswer, ErrorsAnswer, HeatmapAnswer, IngestAnswer, IngestHistory, MapAnswer, OperationsAnswer,
+  CapsAnswer, CardinalityAnswer, DependenciesAnswer, ErrorsAnswer, HeatmapAnswer, IngestAnswer, IngestHistory, IngestKeysAnswer, MapAnswer, OperationsAnswer,
   IncidentAnswer, IncidentsAnswer, RedAnswer, RetentionAnswer, ServiceAnswer, ServicesAnswer, Status, StorageAnswer,
 } from "./types";
 
@@ -43,6 +43,7 @@ export const redQuery = (scope: Scope, params: Params) => scoped<RedAnswer>("/re
 export const heatmapQuery = (scope: Scope, params: Params) => scoped<HeatmapAnswer>("/heatmap", scope, params);
 export const mapQuery = (scope: Scope, params: Params) => scoped<MapAnswer>("/map", scope, params);
 export const retentionQuery = () => plain<RetentionAnswer>("/settings/retention");
+export const ingestKeysQuery = () => plain<IngestKeysAnswer>("/settings/ingest-keys", {}, 10_000);
 export const storageQuery = () => plain<StorageAnswer>("/storage", {}, 30_000);
 export const ingestQuery = (live: boolean) => plain<IngestAnswer>("/ingest", {}, live && 2_000);
 export const ingestHistoryQuery = (live: boolean) => plain<IngestHistory>("/ingest/history", {}, live && 5_000);

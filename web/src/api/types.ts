@@ -28,9 +28,22 @@ export interface Status {
   otlp_grpc: string; otlp_http: string // as a client on this machine would use: "127.0.0.1:4317", "http://127.0.0.1:4318"
   role: 'all' | 'ingest' | 'query'
   store: { ready: boolean; embedded: boolean; version: string; error: string | null }
+  ingest_keys: { required: boolean; active: number }
   retention_days: Record<string, number>
   environments: string[]
 }
+
+// GET /settings/ingest-keys ; POST IngestKeyWish → IngestKeyMade ; POST /settings/ingest-keys/{id}/revoke|restore → IngestKey
+export type KeySignal = 'traces' | 'metrics' | 'logs' | 'profiles'
+export interface IngestKeysAnswer { keys: IngestKey[]; required: boolean; now_ms: number }
+export interface IngestKey {
+  id: string; name: string; state: 'active' | 'expired' | 'revoked'; signals: KeySignal[]
+  items_per_second: number; bytes_per_second: number // 0: no limit
+  created_ms: number; expires_ms: number | null; revoked_ms: number | null; last_use_ms: number | null
+  requests: number; items: number; bytes: number; refused: Record<string, number> // requests by reason
+}
+export interface IngestKeyWish { name: string; signals: KeySignal[]; items_per_second: number; bytes_per_second: number; expires_ms: number | null }
+export interface IngestKeyMade { key: IngestKey; secret: string }
 
 export interface Red {               // over the whole range
   calls: number; rate: number; errors: number; error_ratio: number

@@ -5,6 +5,8 @@ export interface Endpoints {
   grpc: string;
   /** "http://127.0.0.1:4318" */
   http: string;
+  /** An ingest key, or what stands for one, where senders need it. */
+  key?: string;
 }
 
 export interface Snippet {
@@ -15,7 +17,7 @@ export interface Snippet {
 
 const env = (e: Endpoints, service = "my-service") => `export OTEL_SERVICE_NAME=${service}
 export OTEL_EXPORTER_OTLP_ENDPOINT=${e.http}
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf${e.key ? `\nexport OTEL_EXPORTER_OTLP_HEADERS=x-api-key=${e.key}` : ""}`;
 
 export function snippets(e: Endpoints): Snippet[] {
   return [
@@ -99,7 +101,7 @@ dotnet add package OpenTelemetry.Instrumentation.Http`,
           title: "Add an exporter to your pipelines",
           code: `exporters:
   otlphttp/tidemark:
-    endpoint: ${e.http}
+    endpoint: ${e.http}${e.key ? `\n    headers: { x-api-key: ${e.key} }` : ""}
 
 service:
   pipelines:
@@ -122,7 +124,7 @@ service:
 
 function curl(e: Endpoints): string {
   return `now=$(date +%s)
-curl ${e.http}/v1/traces -H 'Content-Type: application/json' -d '{
+curl ${e.http}/v1/traces -H 'Content-Type: application/json'${e.key ? ` -H 'X-Api-Key: ${e.key}'` : ""} -d '{
   "resourceSpans": [{
     "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "hello"}}]},
     "scopeSpans": [{"spans": [{

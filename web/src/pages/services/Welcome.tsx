@@ -8,7 +8,11 @@ import css from "./Welcome.module.css";
 
 /** The first start: where to send telemetry and how. The page turns into the services by itself. */
 export function Welcome({ status }: { status: Status }) {
-  const list = useMemo(() => snippets({ grpc: status.otlp_grpc, http: status.otlp_http }), [status.otlp_grpc, status.otlp_http]);
+  const keyed = status.ingest_keys.required || status.ingest_keys.active > 0;
+  const list = useMemo(
+    () => snippets({ grpc: status.otlp_grpc, http: status.otlp_http, key: keyed ? "YOUR_INGEST_KEY" : undefined }),
+    [status.otlp_grpc, status.otlp_http, keyed],
+  );
   const [tab, setTab] = useState(list[0]!.id);
   const shown = list.find((s) => s.id === tab) ?? list[0]!;
   return (
@@ -34,6 +38,14 @@ export function Welcome({ status }: { status: Status }) {
           </dd>
         </div>
       </dl>
+      {keyed && (
+        <p className={css.sub}>
+          {status.ingest_keys.required ? "Senders need an ingest key. " : "Send your ingest key along, or leave its line out. "}
+          <Link to="/settings" hash="ingest-keys" className="link">
+            Ingest keys
+          </Link>
+        </p>
+      )}
       <section className={css.how} aria-label="How to send telemetry">
         <Tabs label="Language" tabs={list} value={tab} onChange={setTab} panelId="snippet" />
         <div id="snippet" role="tabpanel" aria-label={shown.label}>

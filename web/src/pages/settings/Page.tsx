@@ -1,6 +1,7 @@
 import { Page } from "@/ui/Panel";
 import { About } from "./About";
 import { Appearance } from "./Appearance";
+import { Keys } from "./Keys";
 import { Retention } from "./Retention";
 import { Storage } from "./Storage";
 import css from "./Page.module.css";
@@ -10,6 +11,7 @@ export default function SettingsPage() {
     <div className={css.page}>
       <Page title="Settings">
         <Appearance />
+        <Keys />
         <Retention />
         <Storage />
         <About />
