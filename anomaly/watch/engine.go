@@ -39,7 +39,7 @@ type environment struct {
 }
 
 const (
-	fineReread  = 12   // steps of 10 s that are read again each time
+	fineReread  = 4    // steps of 10 s that are read again each time; with a minute to settle all since its beginning
 	settleAfter = 30   // seconds after which no more of a minute is waited for
 	youngest    = 3600 // seconds of history without which nothing is judged
 	forgotten   = 7 * 86400
@@ -89,13 +89,13 @@ func compare(a, b key) int {
 func (e *engine) fine() bool { return e.step < 60 }
 
 // advance judges the moment now (Unix seconds). rows are those of the steps before it: of the minute that ends, or of
-// the last fineReread steps of 10 s. It gives the alarms that began, changed or ended.
+// the last steps of 10 s, as many as reread says. It gives the alarms that began, changed or ended.
 func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 	e.changed = nil
 	settle := now/60 - 1
 	if e.fine() {
 		settle = (now-settleAfter)/60 - 1
-		e.clear(now)
+		e.clear(now, e.reread(now))
 	}
 	due := settle > e.settled
 	any := e.put(now, settle, rows, due)
@@ -114,13 +114,22 @@ func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 	return e.changed
 }
 
+// reread is how many steps of 10 s before now are to be read, the newest included: a few for what comes late, and
+// once a minute all since the beginning of the minute that is settled then.
+func (e *engine) reread(now int64) int64 {
+	if settle := (now-settleAfter)/60 - 1; settle > e.settled {
+		return min((now-settle*60)/fineStep, fineCells)
+	}
+	return fineReread
+}
+
 // clear empties the fine steps that are about to be read again.
-func (e *engine) clear(now int64) {
+func (e *engine) clear(now, steps int64) {
 	last := now/fineStep - 1
 	for _, s := range e.series {
-		s.ring.clear(last)
+		s.ring.clear(last, steps)
 		for _, p := range s.parts {
-			p.ring.clear(last)
+			p.ring.clear(last, steps)
 		}
 	}
 }
@@ -227,12 +236,12 @@ func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
 	for i, w := range e.spans {
 		k := window(i, e.fine())
 		if s.watch[latency].usable(now, w) {
-			best[latency].strongest(s.slow(w, k, load, 0))
+			best[latency].strongest(s.slow(w, s.spread[k], load, 0))
 		}
 		if s.watch[failures].usable(now, w) {
 			best[failures].strongest(s.failing(w))
 		}
-		if !w.fine && s.watch[traffic].usable(now, w) && (s.volume.known() || s.entryLike()) {
+		if !w.fine && s.incoming() && s.watch[traffic].usable(now, w) {
 			best[traffic].strongest(s.missing(w, k))
 		}
 	}
@@ -241,7 +250,9 @@ func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
 	}
 }
 
-func (s *series) entryLike() bool { return s.kind == "" || s.kind == "server" }
+// incoming says whether a series is of requests that come in. How many calls go out depends on those, and one request
+// may make a hundred at once: that they do not come is no news by itself.
+func (s *series) incoming() bool { return s.kind == "" || s.kind == "server" || s.kind == "consumer" }
 
 // judgeParts compares versions and instances with what is usual for the whole and with one another.
 func (e *engine) judgeParts(now int64, s *series, threshold float64) {
@@ -253,12 +264,14 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		}
 	}
 	if active < 2 {
+		e.quieten(now, s, s.parts, threshold)
 		return
 	}
 	whole := s.ring.windows(now, e.fine(), 0, nil)
 	penalty := math.Log(float64(active))
 	for _, p := range s.parts {
 		if now-p.seen > forgotten/7 {
+			e.quieten(now, s, []*part{p}, threshold)
 			continue
 		}
 		e.spans = p.ring.windows(now, e.fine(), 0, e.spans[:0])
@@ -272,7 +285,7 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 				shift = max(0, float64(rest.rank-w.rank)/float64(rest.n))
 			}
 			if p.watch[latency].usable(now, w) {
-				best[latency].strongest(s.slow(w, k, load, shift))
+				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), load, shift))
 			}
 			if p.watch[failures].usable(now, w) {
 				best[failures].strongest(s.failing(w))
@@ -284,6 +297,17 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 			}
 			best[c].score -= penalty
 			e.move(now, s, p, c, best[c], threshold)
+		}
+	}
+}
+
+// quieten lets alarms of parts that are not judged any more end.
+func (e *engine) quieten(now int64, s *series, parts []*part, threshold float64) {
+	for _, p := range parts {
+		for c := range p.watch {
+			if p.watch[c].alarm != nil {
+				e.move(now, s, p, c, finding{}, threshold)
+			}
 		}
 	}
 }

@@ -155,8 +155,16 @@ const (
 	spreadCounts = 30   // windows for which that counts
 )
 
-func (s *spread) variance() float64 {
+func (s spread) variance() float64 {
 	return max(0, (float64(s.tau)*float64(s.n)+spreadPrior*spreadPrior*spreadCounts)/(float64(s.n)+spreadCounts))
+}
+
+// wider is the one of two that explains more.
+func (s spread) wider(o spread) spread {
+	if o.variance() > s.variance() {
+		return o
+	}
+	return s
 }
 
 func (s *spread) learn(mean, sampling float64) {

@@ -40,6 +40,7 @@ func (s *series) learnLatency(minute int64, c cell) {
 	if s.usual.n < latencyKnown || (minute+int64(len(s.name)))%10 == 0 {
 		s.usual.refresh(minute * 60)
 	}
+	s.learnParts(minute)
 	e := s.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans)))
 	for k, w := range e {
 		if (minute+1)%w.minutes == 0 && w.n >= leastRequests && s.usual.n >= latencyKnown {
@@ -61,11 +62,34 @@ func (s *series) learnVolume(minute int64, env *environment) {
 	s.volume.learn(minute*60+30, float64(s.ring.minute[minute%minutes].n), &env.all, env.minute, steady)
 }
 
+// learnParts takes in how much each part varies: which requests an instance gets is chance, more so with few.
+func (s *series) learnParts(minute int64) {
+	for _, p := range s.parts {
+		if p.watch[latency].alarm != nil || minute*60-p.seen > 60 || s.usual.n < latencyKnown {
+			continue
+		}
+		for k, w := range p.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans))) {
+			if (minute+1)%w.minutes == 0 && w.n >= leastRequests {
+				p.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
+			}
+		}
+	}
+}
+
+func (p *part) alarmed() bool {
+	for c := range p.watch {
+		if p.watch[c].alarm != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // forgetParts drops versions and instances that are gone for a day.
 func (s *series) forgetParts(at int64) {
 	kept := s.parts[:0]
 	for _, p := range s.parts {
-		if at-p.seen < 86400 {
+		if at-p.seen < 86400 || p.alarmed() {
 			kept = append(kept, p)
 			continue
 		}

@@ -190,7 +190,10 @@ func (w *Watch) round(now time.Time) {
 
 // judge reads the newest steps and moves the engine.
 func (w *Watch) judge(ctx context.Context, now time.Time) ([]anomaly.Alarm, error) {
-	window := query.Window{From: now.Add(-fineReread * tick), To: now}
+	w.mu.Lock()
+	steps := w.engine.reread(now.Unix())
+	w.mu.Unlock()
+	window := query.Window{From: now.Add(-time.Duration(steps) * tick), To: now}
 	rows, err := w.o.DB.WatchRows(ctx, tick, window)
 	if err != nil {
 		return nil, fmt.Errorf("read the newest steps: %w", err)

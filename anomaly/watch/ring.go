@@ -53,10 +53,10 @@ func (r *ring) add(step int64, c cell) {
 	}
 }
 
-// clear empties the fine steps up to last that are about to be read again.
-func (r *ring) clear(last int64) {
+// clear empties so many fine steps up to last, which are about to be read again.
+func (r *ring) clear(last, steps int64) {
 	r.reach(last)
-	for s := last - fineReread + 1; s <= last; s++ {
+	for s := last - steps + 1; s <= last; s++ {
 		if s > r.newest-fineCells && s >= 0 {
 			r.fine[s%fineCells] = cell{}
 		}

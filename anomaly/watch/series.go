@@ -17,6 +17,7 @@ type part struct {
 	pending           cell  // of the minute being filled, where steps are minutes
 	seen              int64 // Unix seconds
 	watch             [channels]open
+	spread            [len(spans)]spread
 	gone              bool // from the parts of its series, having been silent
 }
 
@@ -80,12 +81,11 @@ func least(s span, load float64) float64 {
 
 // slow judges latencies. spread widens the test by what windows like this vary anyway; shift is the mean rank that
 // the siblings of a part have, 0 for a whole series.
-func (s *series) slow(w span, k int, load, shift float64) finding {
+func (s *series) slow(w span, sp spread, load, shift float64) finding {
 	n := float64(w.n)
 	if n < leastRequests || s.usual.n < latencyKnown/4 {
 		return finding{}
 	}
-	sp := &s.spread[k]
 	mean := float64(w.rank)/n - shift
 	factor := math.Exp(float64(w.log)/n - s.usual.mean)
 	typical := math.Exp(s.usual.mean)
