@@ -63,7 +63,7 @@ var settings = tuning{
 	NovelUnit: 7, NovelOwn: 0.43, NovelXi: 0.25, Novel: 1, HourRate: 0.204, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002, SpreadFloor: 0.001,
 
 	TrustLow: 0.461, TrustHigh: 0.6, TrustLeast: 0.63, Agree: 0.235, Ties: 0.487, Fatigue: 0.233, FatigueFrom: 11.1,
-	NovelFatigue: 0.06, NovelFatigueFrom: 4, Sustained: 0.5, SustainedFrom: 5, Warm: 60,
+	NovelFatigue: 0.12, NovelFatigueFrom: 4, Sustained: 0.5, SustainedFrom: 5, Warm: 60,
 
 	CloseBelow: 0.15, CloseAfter: 10, AdoptAfter: 14400, AdoptPoints: 24,
 }
