@@ -14,7 +14,7 @@ interface Expected {
 }
 
 const ALL: readonly Expected[] = [
-  { fault: "dependency-errors", origin: /^(payment|card)/, kind: "errors" },
+  { fault: "dependency-errors", origin: /^(payment|api\.card-network)/, kind: "errors" },
   { fault: "slow-query", origin: /^catalog/, kind: "latency" },
   { fault: "n-plus-one", origin: /^cart/, kind: "latency" },
   { fault: "slow-release", origin: /^recommendation/, kind: "latency" },

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { ExternalLink } from "lucide-react";
 import type { Alarm, Evidence, Incident, RootCause } from "@/api/types";
 import { pageOf } from "@/app/links";
-import { causeName, confidenceWords, offBy, subjectPart, symptomName, unitOf } from "@/lib/incident";
+import { causeName, confidenceWords, offBy, subjectName, subjectPart, symptomName, unitOf } from "@/lib/incident";
 import { format } from "@/lib/format";
 import { Num } from "@/ui/Num";
 import { Panel } from "@/ui/Panel";
@@ -19,7 +19,7 @@ export function Causes({ incident: i }: { incident: Incident }) {
         <ol className={css.causes}>
           {i.root_causes.map((c) => (
             <li key={c.rank} className={css.cause} data-first={c.rank === 1 || undefined}>
-              <Cause cause={c} alarms={(i.alarms ?? []).filter((a) => a.subject.service === c.service)} />
+              <Cause cause={c} alarms={alarmsOf(i, c)} known={i.services.includes(c.service)} />
             </li>
           ))}
         </ol>
@@ -28,15 +28,26 @@ export function Causes({ incident: i }: { incident: Incident }) {
   );
 }
 
-function Cause({ cause: c, alarms }: { cause: RootCause; alarms: readonly Alarm[] }) {
+/** The alarms that show a cause. What sends nothing itself shows in what calls it: the incident's first. */
+function alarmsOf(i: Incident, c: RootCause): readonly Alarm[] {
+  const all = i.alarms ?? [];
+  const own = all.filter((a) => a.subject.service === c.service || a.subject.peer === c.service);
+  return own.length > 0 || c.rank !== 1 ? own : all.filter((a) => a.subject.service === all[0]!.subject.service);
+}
+
+function Cause({ cause: c, alarms, known }: { cause: RootCause; alarms: readonly Alarm[]; known: boolean }) {
   return (
     <>
       <div className={css.top}>
         <ServiceDot name={c.service} size={10} />
         <h3 className={css.name}>
-          <Link to="/services/$service" params={{ service: c.service }} search={c.operation ? { operation: c.operation } : {}}>
-            {causeName(c)}
-          </Link>
+          {known ? (
+            <Link to="/services/$service" params={{ service: c.service }} search={c.operation ? { operation: c.operation } : {}}>
+              {causeName(c)}
+            </Link>
+          ) : (
+            causeName(c)
+          )}
         </h3>
         <span className={css.kind}>{symptomName(c.kind)}</span>
         <span className={css.confidence} title={`Confidence ${format(c.confidence, "ratio")}`}>
@@ -47,7 +58,7 @@ function Cause({ cause: c, alarms }: { cause: RootCause; alarms: readonly Alarm[
         </span>
       </div>
       {c.summary && <p className={css.summary}>{c.summary}</p>}
-      {c.rank === 1 && alarms.length > 0 && <BeforeNow alarms={alarms.slice(0, 4)} />}
+      {c.rank === 1 && alarms.length > 0 && <BeforeNow alarms={alarms.slice(0, 4)} service={c.service} />}
       {c.evidence.length > 0 && (
         <ul className={css.evidence} aria-label={`Evidence for ${causeName(c)}`}>
           {c.evidence.map((e, n) => (
@@ -63,7 +74,7 @@ function Cause({ cause: c, alarms }: { cause: RootCause; alarms: readonly Alarm[
 }
 
 /** Evidence side by side: what is usual, and what was seen. */
-function BeforeNow({ alarms }: { alarms: readonly Alarm[] }) {
+function BeforeNow({ alarms, service }: { alarms: readonly Alarm[]; service: string }) {
   return (
     <div className={css.scroll}>
       <table className={css.table}>
@@ -81,7 +92,7 @@ function BeforeNow({ alarms }: { alarms: readonly Alarm[] }) {
           {alarms.map((a) => (
             <tr key={a.id}>
               <th scope="row">
-                {symptomName(a.symptom)} <span className={css.part}>{subjectPart(a.subject)}</span>
+                {symptomName(a.symptom)} <span className={css.part}>{a.subject.service === service ? subjectPart(a.subject) : subjectName(a.subject)}</span>
               </th>
               <td title={`expected between ${format(a.lower, unitOf(a.unit))} and ${format(a.upper, unitOf(a.unit))}`}>
                 <Num value={a.expected} unit={unitOf(a.unit)} />
