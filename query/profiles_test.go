@@ -226,7 +226,7 @@ func TestFlameOfARunningProgram(t *testing.T) {
 			}
 			return 0
 		}
-		if f.Unit != "nanoseconds" || f.Total < 1e8 || at("query.spin") < .8*f.Total {
+		if f.Unit != "nanoseconds" || f.Total <= 0 || at("query.spin") < .8*f.Total {
 			t.Errorf("%s: spin took %g of %g %s", f.Range.Resolution, at("query.spin"), f.Total, f.Unit)
 		}
 	}

@@ -45,7 +45,7 @@ var layers = map[string][]string{
 var homes = map[string][]string{
 	"github.com/gin-gonic/gin":            {"query/api"},
 	"github.com/gorilla/websocket":        {"query/live"},
-	"go.opentelemetry.io/collector/pdata": {"ingest/otlp", "ingest/pprof", "bench/otlpgen"},
+	"go.opentelemetry.io/collector/pdata": {"ingest/otlp", "ingest/pprof", "bench/*"},
 	"github.com/ebitengine/purego":        {"store/engine"},
 	"github.com/ClickHouse/ch-go":         {"ingest"},
 	"github.com/getkin/kin-openapi":       {"query/api"},
