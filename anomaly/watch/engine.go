@@ -36,6 +36,7 @@ type environment struct {
 	all    volume
 	minute float64
 	load   map[string]float64 // by service: requests of the last ten minutes in expected ones
+	habit  bool               // something goes on that does so every day at this time
 }
 
 const (
@@ -211,6 +212,7 @@ func (s *series) load(minute int64) float64 {
 
 // judge asks every channel of every series.
 func (e *engine) judge(now int64) {
+	e.habits()
 	for _, s := range e.series {
 		if now-s.since < youngest || now-s.seen > forgotten {
 			continue
@@ -218,7 +220,7 @@ func (e *engine) judge(now int64) {
 		threshold := e.threshold(s)
 		e.judgeSeries(now, s, threshold)
 		if len(s.parts) > 1 {
-			e.judgeParts(now, s, threshold)
+			e.judgeParts(now, s, partly*threshold)
 		}
 	}
 }
@@ -226,7 +228,34 @@ func (e *engine) judge(now int64) {
 // threshold is the surprise that an alarm takes, for the budget of false alarms a day of all series together: about
 // 400 windows a day of each of three channels are independent of one another.
 func (e *engine) threshold(s *series) float64 {
-	return math.Log(float64(max(len(e.series), 20)) * channels * 400 / e.settings.budget(s.service, s.name))
+	t := math.Log(float64(max(len(e.series), 20)) * channels * 400 / e.settings.budget(s.service, s.name))
+	if !s.incoming() {
+		t *= outgoing
+	}
+	if e.envs[s.env].habit {
+		t *= duringHabit
+	}
+	return t
+}
+
+const (
+	outgoing    = 1.5 // calls that one request makes resemble one another: they count for less
+	partly      = 1.4 // so do those that one instance happens to get
+	duringHabit = 1.5 // while something daily goes on, its consequences need not be the same each day
+)
+
+// habits says of each environment whether something daily goes on in it.
+func (e *engine) habits() {
+	for _, env := range e.envs {
+		env.habit = false
+	}
+	for _, s := range e.series {
+		for c := range s.watch {
+			if s.watch[c].alarm != nil && s.watch[c].usual {
+				e.envs[s.env].habit = true
+			}
+		}
+	}
 }
 
 func (e *engine) judgeSeries(now int64, s *series, threshold float64) {

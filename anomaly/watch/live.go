@@ -160,7 +160,7 @@ func (w *Watch) known(changed []anomaly.Alarm) []anomaly.Alarm {
 		}
 	}
 	w.engine.each(func(o *open) {
-		if a := *o.alarm; !seen[a.ID] && !told[a.ID] && !w.taught.silent(a) {
+		if a := *o.alarm; !o.usual && !seen[a.ID] && !told[a.ID] && !w.taught.silent(a) {
 			out = append(out, a)
 		}
 	})

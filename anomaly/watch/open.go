@@ -17,6 +17,30 @@ type open struct {
 	quiet  int64          // Unix seconds of the last step that said something
 	closed int64          // Unix seconds at which the last alarm ended: windows before it are spent
 	told   float64        // score that was last told
+	habit  episode        // the last time, yesterday perhaps
+	worst  float64        // size of the alarm
+	usual  bool           // the alarm comes at this time every day: it is followed, not told
+}
+
+// episode is a past alarm: from when to when, and how far from what was expected.
+type episode struct {
+	from, to int64 // Unix seconds
+	size     float64
+}
+
+const (
+	habitSlack  = 40 * 60 // seconds by which a nightly job may begin earlier or end later than the day before
+	habitGrowth = 1.7     // times as far off as the day before is no habit any more
+)
+
+// daily says whether this went on a day before as well, about as badly.
+func (e episode) daily(now int64, size float64) bool {
+	return e.from > 0 && now-86400 >= e.from-habitSlack && now-86400 <= e.to+habitSlack && size <= habitGrowth*e.size
+}
+
+// size is how far off an alarm is, as a factor of what is expected.
+func size(observed, expected float64) float64 {
+	return math.Abs(math.Log((observed + 1e-9) / (expected + 1e-9)))
 }
 
 const (
@@ -39,6 +63,11 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		}
 		o.alarm = raise(f)
 		o.over, o.quiet, o.told, o.window = 0, now, f.score, max(f.minutes, shortWindow)
+		o.worst, o.usual = size(f.observed, f.expected), false
+		if o.habit.daily(now, o.worst) {
+			o.usual = true
+			return nil, false
+		}
 		return o.alarm, false
 	}
 	a := o.alarm
@@ -48,13 +77,27 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 	if now-o.quiet >= closeAfter || now-a.Began.Unix() >= adoptAfter {
 		a.Ended = time.Unix(o.quiet, 0).UTC()
 		o.alarm, o.closed = nil, now
+		if now-a.Began.Unix() < adoptAfter {
+			o.habit = episode{a.Began.Unix(), o.quiet, o.worst}
+		}
+		if o.usual {
+			return nil, false
+		}
 		return a, true
+	}
+	if f.score >= threshold {
+		o.worst = max(o.worst, size(f.observed, f.expected))
+	}
+	if o.usual && !o.habit.daily(now, o.worst) { // it lasts longer, or is worse
+		o.usual, o.told = false, f.score
+		a.Detected = time.Unix(now, 0).UTC()
+		return a, false
 	}
 	if f.score > a.Score {
 		a.Score, a.Observed, a.Sample = f.score, f.observed, f.sample
 		a.Once = onceInDays(f.score)
 	}
-	if a.Score > 1.3*o.told {
+	if a.Score > 1.3*o.told && !o.usual {
 		o.told = a.Score
 		return a, false
 	}

@@ -76,7 +76,7 @@ func least(s span, load float64) float64 {
 	if s.minutes >= 10 {
 		shift = 0.12
 	}
-	return shift + 0.6*math.Max(0, load-1.25)
+	return shift + math.Max(0, load-1.25)
 }
 
 // slow judges latencies. spread widens the test by what windows like this vary anyway; shift is the mean rank that
