@@ -32,7 +32,7 @@ export function Keys() {
           {({ keys, required, now_ms }) => (
             <>
               <p className={css.lead}>
-                {required ? "Whoever sends telemetry must show a key." : "Only this machine can send, and needs no key. A key that is sent is held to its signals and limits."}
+                {required ? "Whoever sends telemetry must show a key." : "Nobody needs a key to send here. A key that is sent is held to its signals and limits."}
               </p>
               {keys.length === 0 ? (
                 <Empty title="No ingest key yet">One for each team or cluster, so that it can be limited and revoked alone.</Empty>
