@@ -230,8 +230,7 @@ func (w *Watch) rules(ctx context.Context, now time.Time) []anomaly.Alarm {
 	alarms, err := w.o.Rules(ctx, now)
 	if err != nil {
 		w.counts.failures.Inc()
-		w.o.Logger.Warn("rules are not evaluated", "error", err)
-		return nil
+		w.o.Logger.Warn("some rules are not evaluated", "error", err) // the others' alarms stand
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
