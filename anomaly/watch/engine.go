@@ -228,7 +228,7 @@ func (e *engine) judge(now int64) {
 // threshold is the surprise that an alarm takes, for the budget of false alarms a day of all series together: about
 // 400 windows a day of each of three channels are independent of one another.
 func (e *engine) threshold(s *series) float64 {
-	t := math.Log(float64(max(len(e.series), 20)) * channels * 400 / e.settings.budget(s.service, s.name))
+	t := alike * math.Log(float64(max(len(e.series), 20))*channels*400/e.settings.budget(s.service, s.name))
 	if !s.incoming() {
 		t *= outgoing
 	}
@@ -239,9 +239,10 @@ func (e *engine) threshold(s *series) float64 {
 }
 
 const (
-	outgoing    = 1.5 // calls that one request makes resemble one another: they count for less
-	partly      = 1.4 // so do those that one instance happens to get
-	duringHabit = 1.5 // while something daily goes on, its consequences need not be the same each day
+	alike       = 1.25 // requests of one moment share caches, neighbours and users, and say less than as many apart
+	outgoing    = 1.5  // calls that one request makes resemble one another: they count for less
+	partly      = 1.4  // so do those that one instance happens to get
+	duringHabit = 2.5  // while something daily goes on, its consequences need not be the same each day
 )
 
 // habits says of each environment whether something daily goes on in it.

@@ -17,7 +17,7 @@ type open struct {
 	quiet  int64          // Unix seconds of the last step that said something
 	closed int64          // Unix seconds at which the last alarm ended: windows before it are spent
 	told   float64        // score that was last told
-	habit  episode        // the last time, yesterday perhaps
+	habit  habit          // the last times, yesterday perhaps
 	worst  float64        // size of the alarm
 	usual  bool           // the alarm comes at this time every day: it is followed, not told
 }
@@ -33,9 +33,27 @@ const (
 	habitGrowth = 1.7     // times as far off as the day before is no habit any more
 )
 
-// daily says whether this went on a day before as well, about as badly.
-func (e episode) daily(now int64, size float64) bool {
-	return e.from > 0 && now-86400 >= e.from-habitSlack && now-86400 <= e.to+habitSlack && size <= habitGrowth*e.size
+// habit is the last alarms of a series; the newest is written over the oldest.
+type habit struct {
+	last [4]episode
+	n    uint8
+}
+
+func (h *habit) add(e episode) {
+	h.last[int(h.n)%len(h.last)] = e
+	h.n++
+}
+
+// daily says whether this went on a day or two before as well, about as badly.
+func (h *habit) daily(now int64, size float64) bool {
+	for _, e := range h.last {
+		for _, ago := range [...]int64{86400, 2 * 86400} {
+			if then := now - ago; e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // size is how far off an alarm is, as a factor of what is expected.
@@ -78,7 +96,7 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		a.Ended = time.Unix(o.quiet, 0).UTC()
 		o.alarm, o.closed = nil, now
 		if now-a.Began.Unix() < adoptAfter {
-			o.habit = episode{a.Began.Unix(), o.quiet, o.worst}
+			o.habit.add(episode{a.Began.Unix(), o.quiet, o.worst})
 		}
 		if o.usual {
 			return nil, false
