@@ -128,6 +128,7 @@ test("resolved by hand it goes from the badge to the list of the past", async ({
   flow.trouble = {};
   await page.goto(`${product.url}/incidents`);
   await openList(page).first().click();
+  await expect(page.getByRole("button", { name: "Resolve" })).toBeVisible();
   await page.keyboard.press("r");
   await expect(page.getByText("Resolved", { exact: true }).first()).toBeVisible();
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: /^Incidents/ }).click();
