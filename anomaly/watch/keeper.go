@@ -31,6 +31,7 @@ type handling struct {
 	explained time.Time
 	settled   bool   // explained again with more to go by
 	busy      bool   // being explained
+	early     bool   // told before it was explained
 	again     Change // what happened meanwhile
 	said      string // what the last event said
 }

@@ -11,6 +11,7 @@ import (
 const (
 	explainEvery = 30 * time.Second // at most, while an incident changes
 	explainTime  = 12 * time.Second // that one explanation may take
+	tellAfter    = 4 * time.Second  // a new incident is told without its explanation, which follows
 	storeTime    = 10 * time.Second
 )
 
@@ -59,6 +60,8 @@ func (w *Watch) explain(inc anomaly.Incident, kind Change, now time.Time) {
 	w.explaining.Go(func() {
 		ctx, cancel := context.WithTimeout(w.ctx, explainTime)
 		defer cancel()
+		early := time.AfterFunc(tellAfter, func() { w.tellEarly(inc.ID, kind) })
+		defer early.Stop()
 		g, err := w.o.Explain.Graph(ctx, now)
 		out := inc
 		if err == nil {
@@ -80,6 +83,9 @@ func (w *Watch) explain(inc anomaly.Incident, kind Change, now time.Time) {
 		}
 		cur = withExplanation(cur, out)
 		w.keeper.put(cur)
+		if kind == Opened && k.early {
+			kind = Updated
+		}
 		w.store(cur, kind, "")
 		w.publish(cur, kind)
 		if again := k.again; again != "" {
@@ -87,6 +93,20 @@ func (w *Watch) explain(inc anomaly.Incident, kind Change, now time.Time) {
 			w.explain(cur, again, w.o.Now())
 		}
 	})
+}
+
+// tellEarly tells of a new incident while its explanation takes long.
+func (w *Watch) tellEarly(id string, kind Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cur, ok := w.keeper.get(id)
+	k := w.keeper.about(id)
+	if kind != Opened || !ok || !k.busy || k.early {
+		return
+	}
+	k.early = true
+	w.store(cur, Opened, "")
+	w.publish(cur, Opened)
 }
 
 // withExplanation gives an incident what another look at it has found.
