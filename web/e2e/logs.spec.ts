@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "./fixtures";
+import { sendShop } from "./telemetry";
 
 const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } });
 
@@ -42,9 +43,10 @@ async function sendLogs(otlp: string, records: Record[]): Promise<void> {
 test("from a warning to its trace, and the tail goes on by itself", async ({ page, shop }) => {
   const now = Date.now();
   const mark = randomBytes(4).toString("hex");
+  const order = await sendShop(shop.product.otlp, 1, 40_000); // its record lies within its time
   await sendLogs(shop.product.otlp, [
     ...Array.from({ length: 40 }, (_, i) => ({ body: `order ${i} placed`, severity: 9, atMs: now - 60_000 - i * 500 })),
-    { body: `card ${mark} timed out`, severity: 13, atMs: now - 30_000, trace: shop.slow, attributes: { "payment.provider": "acme" } },
+    { body: `card ${mark} timed out`, severity: 13, atMs: now - 19_000, trace: order, attributes: { "payment.provider": "acme" } },
   ]);
   await page.goto(`${shop.product.url}/logs`);
   const records = page.getByRole("list", { name: "Records" }).getByRole("listitem");
