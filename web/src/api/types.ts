@@ -340,6 +340,57 @@ export interface CardinalityAnswer { caps: Caps; operations: Cardinality[]; seri
 export interface Caps { operations: number; series: number; values: number; operations_of: Record<string, number>; series_of: Record<string, number>; values_of: Record<string, number> }
 export interface CapsAnswer { caps: Caps; configured: Caps; max: Caps }
 
+// ---- profiles (the answers about flame graphs and comparisons are in profiles.ts)
+// GET /profiles/targets ; POST /profiles/targets a ProfileTargetWish → ProfileTarget ; PUT, DELETE /profiles/targets/{id}
+export interface ProfileTargetsAnswer { targets: ProfileTarget[]; types: string[] /* that can be asked for */; allow: string /* --scrape-allow */ }
+export interface ProfileTarget {
+  id: string
+  source: 'api' | 'configuration' | 'self' // only those of the API can be changed here
+  service: string; url: string; types: string[]; labels: Record<string, string>
+  interval_s: number; timeout_s: number; cpu_s: number; paused: boolean
+  auth: { kind: 'none' | 'basic' | 'bearer'; username: string; has_secret: boolean }
+  tls: { ca: string; cert: string; has_key: boolean; server_name: string; insecure: boolean }
+  problem: string                    // why it cannot be fetched from at all: its secrets cannot be read; else ''
+  last_ms: number /* 0 before the first attempt */; next_ms: number /* 0: not planned */; took_ms: number /* without the CPU profile's own time */
+  profiles: number; bytes: number; last_bytes: number; failures: number; last_error: string // '' if the last attempt went well
+}
+export interface ProfileTargetWish {  // absent: the default; secrets left empty stay as they are
+  service: string; url: string; types?: string[]; labels?: Record<string, string>
+  interval_s?: number; timeout_s?: number; cpu_s?: number; paused?: boolean
+  auth?: { kind: 'none' | 'basic' | 'bearer'; username?: string; password?: string; token?: string }
+  tls?: { ca?: string /* PEM */; cert?: string; key?: string; server_name?: string; insecure?: boolean }
+}
+export interface ProfileChoiceOf { service: string; type: string; sample_type: string; version: string; instance: string; label: string[] }
+// GET /profiles/span?trace_id&span_id&type
+export interface SpanProfileAnswer {
+  found: boolean
+  exact: boolean                     // samples carry this span's id: nothing else is in it
+  by: 'span_id' | 'trace_id' | 'endpoint' | 'minute' | ''
+  sentence: string                   // what it is, honestly, as shown to a person
+  choice: ProfileChoiceOf; from_ms: number; to_ms: number // what to ask /profiles/flamegraph for
+  total: number; unit: string; profiles: number
+}
+// GET /profiles/operations?service&type&…&function&file
+export interface FrameOperationsAnswer {
+  range: Range; function: string; sample_type: string; unit: string
+  by: 'endpoint' | 'span_id' | 'trace_id' | 'traffic' | ''; sentence: string
+  total: number                      // the function with what it calls, in the selection
+  labelled: number                   // how much of it has labels
+  operations: FrameOperation[]
+}
+export interface FrameOperation {
+  service: string; name: string; kind: string
+  value: number | null; share: number | null // of total; null where only the traffic is known
+  requests: number; p95_ns: number | null
+}
+// GET /profiles/graph?service&type&…&nodecount&nodefraction&edgefraction&focus&ignore
+export interface ProfileGraphAnswer {
+  range: Range; sample_type: string; unit: string; momentary: boolean; profiles: number; total: number
+  node_cutoff: number; edge_cutoff: number; dropped_nodes: number; dropped_edges: number
+  nodes: { function: string; package: string; file: string; line: number; flat: number; cum: number }[] // pprof's order
+  edges: { from: number; to: number; value: number; residual: boolean; inline: boolean }[] // index in nodes, caller → callee
+}
+
 // ---- live: websocket GET /live, JSON text frames
 // client → server
 export type LiveRequest =
@@ -353,6 +404,7 @@ export type LiveQuery =
   | { kind: 'metric'; name: string; agg?: string; by?: string; filter?: string[] }
   | { kind: 'logs'; q?: string }     // newest records, tail
   | { kind: 'map'; env?: string; window_ms: number }
+  | { kind: 'profile_series'; service: string; type: string; sample_type?: string; version?: string; instance?: string; label?: string[]; members?: number; by?: string } // whole
   | { kind: 'incidents' }            // the open ones, as GET /incidents?status=open
   | { kind: 'status' }               // has_data and ingest rates; every 2 s
 // server → client
