@@ -58,7 +58,10 @@ func (w *Watch) seriesOf(s anomaly.Subject) *series {
 		return nil
 	}
 	if s.Env != "" {
-		return w.engine.index[key{s.Env, s.Service, s.Operation, s.SpanKind}]
+		if at, known := w.engine.find(key{s.Env, s.Service, s.Operation, s.SpanKind}); known {
+			return w.engine.series[at]
+		}
+		return nil
 	}
 	var best *series
 	for _, x := range w.engine.series {

@@ -17,12 +17,12 @@ type engine struct {
 	settings Settings
 
 	rows    map[uint64]ref // by id of the store
-	index   map[key]*series
-	series  []*series
+	series  []*series      // ordered by key
 	envs    map[string]*environment
 	settled int64 // newest minute settled, Unix seconds / 60
 	changed []anomaly.Alarm
-	spans   []span // reused
+	spans   []span  // reused, as is
+	chain   []int32 // by row of the minute that is settled: the one before it of its series, plus one
 }
 
 // ref is where a row belongs.
@@ -47,7 +47,7 @@ const (
 )
 
 func newEngine(step time.Duration, s Settings) *engine {
-	return &engine{step: int64(step / time.Second), settings: s, rows: map[uint64]ref{}, index: map[key]*series{}, envs: map[string]*environment{}}
+	return &engine{step: int64(step / time.Second), settings: s, rows: map[uint64]ref{}, envs: map[string]*environment{}}
 }
 
 // know registers a row series of the store.
@@ -56,16 +56,18 @@ func (e *engine) know(id uint64, n query.WatchSeries) {
 	if n.Entry {
 		k.name, k.kind = "", ""
 	}
-	s := e.index[k]
-	if s == nil {
-		s = &series{key: k}
-		e.index[k] = s
-		at, _ := slices.BinarySearchFunc(e.series, s, func(a, b *series) int { return compare(a.key, b.key) })
-		e.series = slices.Insert(e.series, at, s)
+	at, known := e.find(k)
+	if !known {
 		if e.envs[k.env] == nil {
 			e.envs[k.env] = &environment{load: map[string]float64{}}
 		}
+		if at > 0 { // text that is read with each row is kept once
+			before := e.series[at-1].key
+			k.env, k.service, k.kind = same(k.env, before.env), same(k.service, before.service), same(k.kind, before.kind)
+		}
+		e.series = slices.Insert(e.series, at, &series{key: k})
 	}
+	s := e.series[at]
 	r := ref{s: s}
 	version, instance := n.Version, ""
 	if n.Entry {
@@ -80,6 +82,19 @@ func (e *engine) know(id uint64, n query.WatchSeries) {
 		r.p = s.parts[i]
 	}
 	e.rows[id] = r
+}
+
+// find is where a series is or belongs.
+func (e *engine) find(k key) (at int, known bool) {
+	return slices.BinarySearchFunc(e.series, k, func(s *series, k key) int { return compare(s.key, k) })
+}
+
+// same is text, or what equals it and is kept already.
+func same(text, kept string) string {
+	if text == kept {
+		return kept
+	}
+	return text
 }
 
 func compare(a, b key) int {
@@ -110,7 +125,7 @@ func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 		e.judge(now)
 	}
 	if due && any {
-		e.learn(settle)
+		e.learn(settle, rows)
 	}
 	return e.changed
 }
@@ -137,6 +152,9 @@ func (e *engine) clear(now, steps int64) {
 
 // put adds rows where they belong. any says whether the minute to settle had some.
 func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bool) {
+	if due {
+		e.chain = slices.Grow(e.chain[:0], len(rows))[:len(rows)]
+	}
 	for i := range rows {
 		r := &rows[i]
 		at, ok := e.rows[r.Series]
@@ -153,9 +171,7 @@ func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bo
 		s.add(r.At, c, at.p, e.fine())
 		if due && r.At/60 == settle {
 			any = true
-			for k, b := range r.Buckets {
-				s.recent[s.usual.bucket(b)] += float32(r.Counts[k])
-			}
+			e.chain[i], s.due = s.due, int32(i)+1
 			if s.name == "" && s.kind == "" {
 				e.envs[s.env].minute += float64(r.Calls)
 			}
@@ -198,7 +214,7 @@ func (e *engine) settle(minute int64) {
 func (s *series) load(minute int64) float64 {
 	n := 0.0
 	for m := minute - 9; m <= minute; m++ {
-		n += float64(s.ring.minute[(m%minutes+minutes)%minutes].n)
+		n += float64(s.ring.minute[(m%minutes+minutes)%minutes].n.float())
 	}
 	if s.expects <= 0 {
 		return 1

@@ -10,7 +10,7 @@ const (
 	latencyBelow   = 24
 	latencySlots   = 4 // of the day, six hours each
 	latencyKnown   = 400
-	latencyMost    = 20000 // requests that a slot weighs at most: a few days of a busy operation
+	latencyMost    = 20000 // requests that a slot weighs: a few days of a busy operation
 	bucketWidth    = math.Ln2 / 4
 )
 
@@ -18,16 +18,18 @@ const (
 type usual struct {
 	offset int32
 	known  bool
-	all    [latencyBuckets]float32
-	slots  [latencySlots][latencyBuckets]float32
+	slots  [latencySlots]histogram
 
 	// Tables, made by refresh.
-	rank     [latencyBuckets]float32 // usual share of faster requests − ½
-	beyond   [latencyBuckets]float32 // share of the bucket beyond the 90th percentile
-	variance float64                 // of rank
-	mean     float64                 // of ln(latency in ns)
+	below    [latencyBuckets]uint16 // usual share of requests in faster buckets, of 1/65,535
+	last     uint8                  // the slowest bucket in use: whatever is beyond it is the slowest
+	variance float64                // of the rank of a request
+	mean     float64                // of ln(latency in ns)
 	n        float64
 }
+
+// histogram counts requests by latency. It is halved when it has twice latencyMost: what came long ago fades.
+type histogram [latencyBuckets]uint16
 
 // bucket is our bucket for one of the store's.
 func (u *usual) bucket(b int16) int {
@@ -58,26 +60,24 @@ func slotOf(at int64) int { return int(at % 86400 * latencySlots / 86400) }
 
 // refresh reads the tables off the distribution for a moment.
 func (u *usual) refresh(at int64) {
-	h := &u.slots[slotOf(at)]
-	if total(h) < latencyKnown {
-		h = &u.all
+	var h [latencyBuckets]float64
+	u.slots[slotOf(at)].into(&h)
+	if u.n = total(&h); u.n < latencyKnown {
+		h = [latencyBuckets]float64{}
+		for i := range u.slots {
+			u.slots[i].into(&h)
+		}
+		u.n = total(&h)
 	}
-	u.n = total(h)
 	if u.n == 0 {
 		return
 	}
 	var below, cubes, mean float64
 	for i, c := range h {
-		f := float64(c) / u.n
-		u.rank[i] = float32(below + f/2 - 0.5)
-		above := below + f - 0.9
-		switch {
-		case above <= 0:
-			u.beyond[i] = 0
-		case f <= above:
-			u.beyond[i] = 1
-		default:
-			u.beyond[i] = float32(above / f)
+		f := c / u.n
+		u.below[i] = uint16(math.Round(below * 65535))
+		if c > 0 {
+			u.last = uint8(i)
 		}
 		below += f
 		cubes += f * f * f
@@ -86,10 +86,31 @@ func (u *usual) refresh(at int64) {
 	u.variance, u.mean = (1-cubes)/12, mean
 }
 
-func total(h *[latencyBuckets]float32) float64 {
+// place is the usual share of faster requests less ½ for a bucket, and the share of it that lies beyond the 90th
+// percentile.
+func (u *usual) place(i int) (rank, beyond float32) {
+	if u.n == 0 {
+		return 0, 0
+	}
+	const unit = 1.0 / 65535
+	from, to := float32(u.below[i])*unit, float32(1)
+	if i < int(u.last) {
+		to = float32(u.below[i+1]) * unit
+	}
+	switch {
+	case to <= 0.9:
+	case from >= 0.9:
+		beyond = 1
+	default:
+		beyond = (to - 0.9) / (to - from)
+	}
+	return (from+to)/2 - 0.5, beyond
+}
+
+func total(h *[latencyBuckets]float64) float64 {
 	n := 0.0
 	for _, c := range h {
-		n += float64(c)
+		n += c
 	}
 	return n
 }
@@ -99,38 +120,44 @@ func (u *usual) judge(calls, errors uint64, buckets []int16, counts []uint64) ce
 	c := cell{n: float32(calls), bad: float32(errors)}
 	for i, b := range buckets {
 		k, n := u.bucket(b), float32(counts[i])
-		c.rank += n * u.rank[k]
-		c.tail += n * u.beyond[k]
+		rank, beyond := u.place(k)
+		c.rank += n * rank
+		c.tail += n * beyond
 		c.log += n * float32(u.center(k))
 	}
 	return c
 }
 
 // learn adds what came at a time of day.
-func (u *usual) learn(at int64, h *[latencyBuckets]float32) {
-	fade(&u.all, h)
-	fade(&u.slots[slotOf(at)], h)
+func (u *usual) learn(at int64, h *[latencyBuckets]float32) { u.slots[slotOf(at)].add(h) }
+
+func (h *histogram) into(sum *[latencyBuckets]float64) {
+	for i, c := range h {
+		sum[i] += float64(c)
+	}
 }
 
-func fade(into, h *[latencyBuckets]float32) {
+func (h *histogram) add(more *[latencyBuckets]float32) {
 	sum := float32(0)
-	for i, c := range h {
-		into[i] += c
-		sum += into[i]
+	for i, c := range more {
+		sum += c + float32(h[i])
 	}
-	if sum > latencyMost {
-		for i := range into {
-			into[i] *= latencyMost / sum
+	if sum <= 2*latencyMost {
+		for i, c := range more {
+			h[i] += uint16(c)
 		}
+		return
+	}
+	for i, c := range more {
+		h[i] = uint16((c+float32(h[i]))*latencyMost/sum + 0.5)
 	}
 }
 
 // forget lets what comes next count for most: a new level was adopted as normal.
 func (u *usual) forget() {
-	for i := range u.all {
-		u.all[i] *= 0.02
-		for s := range u.slots {
-			u.slots[s][i] *= 0.02
+	for s := range u.slots {
+		for i := range u.slots[s] {
+			u.slots[s][i] /= 50
 		}
 	}
 }
@@ -138,8 +165,8 @@ func (u *usual) forget() {
 // quantile is a latency in ns of the distribution last refreshed.
 func (u *usual) quantile(q float64) float64 {
 	best := 0
-	for i := range u.rank {
-		if float64(u.rank[i])+0.5 <= q {
+	for i := range latencyBuckets {
+		if rank, _ := u.place(i); float64(rank)+0.5 <= q {
 			best = i
 		}
 	}

@@ -1,17 +1,25 @@
 package watch
 
+import "github.com/tidemarkhq/tidemark/query"
+
 // learn takes in a settled minute. What is in alarm is not learned: it is not to become normal by lasting a while.
-func (e *engine) learn(minute int64) {
+func (e *engine) learn(minute int64, rows []query.WatchRow) {
 	at := minute * 60
 	for _, s := range e.series {
 		env := e.envs[s.env]
-		c := s.ring.minute[minute%minutes]
-		s.learnLatency(minute, c)
+		var recent [latencyBuckets]float32
+		for i := s.due; i > 0; i = e.chain[i-1] {
+			for k, b := range rows[i-1].Buckets {
+				recent[s.usual.bucket(b)] += float32(rows[i-1].Counts[k])
+			}
+		}
+		s.due = 0
+		c := s.ring.minute[minute%minutes].cell()
+		s.learnLatency(minute, &recent)
 		if s.watch[failures].alarm == nil && !s.partly(failures) {
 			s.failures.Learn(float64(c.n), float64(c.bad), decayErrors)
 		}
 		s.learnVolume(minute, env)
-		s.recent = [latencyBuckets]float32{}
 		if (at/60)%1440 == 0 {
 			s.forgetParts(at)
 		}
@@ -32,11 +40,11 @@ func (s *series) partly(c int) bool {
 	return false
 }
 
-func (s *series) learnLatency(minute int64, c cell) {
+func (s *series) learnLatency(minute int64, recent *[latencyBuckets]float32) {
 	if s.watch[latency].alarm != nil || s.partly(latency) {
 		return
 	}
-	s.usual.learn(minute*60, &s.recent)
+	s.usual.learn(minute*60, recent)
 	if s.usual.n < latencyKnown || (minute+int64(len(s.name)))%10 == 0 {
 		s.usual.refresh(minute * 60)
 	}
@@ -59,7 +67,7 @@ func (s *series) learnVolume(minute int64, env *environment) {
 			}
 		}
 	}
-	s.volume.learn(minute*60+30, float64(s.ring.minute[minute%minutes].n), &env.all, env.minute, steady)
+	s.volume.learn(minute*60+30, float64(s.ring.minute[minute%minutes].n.float()), &env.all, env.minute, steady)
 }
 
 // learnParts takes in how much each part varies: which requests an instance gets is chance, more so with few.

@@ -12,13 +12,13 @@ import (
 // open is whether a channel of a series is in alarm.
 type open struct {
 	alarm  *anomaly.Alarm // nil: it is not
-	window int64          // minutes of the longest window that still says whether it goes on
-	over   int8           // steps in a row over the threshold
+	habit  *habit         // the last times, yesterday perhaps; nil: there were none
 	quiet  int64          // Unix seconds of the last step that said something
 	closed int64          // Unix seconds at which the last alarm ended: windows before it are spent
-	told   float64        // score that was last told
-	habit  habit          // the last times, yesterday perhaps
-	worst  float64        // size of the alarm
+	told   float32        // score that was last told
+	worst  float32        // size of the alarm
+	window int16          // minutes of the longest window that still says whether it goes on
+	over   int8           // steps in a row over the threshold
 	usual  bool           // the alarm comes at this time every day: it is followed, not told
 }
 
@@ -46,6 +46,9 @@ func (h *habit) add(e episode) {
 
 // daily says whether this went on a day or two before as well, about as badly.
 func (h *habit) daily(now int64, size float64) bool {
+	if h == nil {
+		return false
+	}
 	for _, e := range h.last {
 		for _, ago := range [...]int64{86400, 2 * 86400} {
 			if then := now - ago; e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
@@ -80,9 +83,9 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 			return nil, false
 		}
 		o.alarm = raise(f)
-		o.over, o.quiet, o.told, o.window = 0, now, f.score, max(f.minutes, shortWindow)
-		o.worst, o.usual = size(f.observed, f.expected), false
-		if o.habit.daily(now, o.worst) {
+		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), int16(max(f.minutes, shortWindow))
+		o.worst, o.usual = float32(size(f.observed, f.expected)), false
+		if o.habit.daily(now, float64(o.worst)) {
 			o.usual = true
 			return nil, false
 		}
@@ -96,7 +99,10 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		a.Ended = time.Unix(o.quiet, 0).UTC()
 		o.alarm, o.closed = nil, now
 		if now-a.Began.Unix() < adoptAfter {
-			o.habit.add(episode{a.Began.Unix(), o.quiet, o.worst})
+			if o.habit == nil {
+				o.habit = &habit{}
+			}
+			o.habit.add(episode{a.Began.Unix(), o.quiet, float64(o.worst)})
 		}
 		if o.usual {
 			return nil, false
@@ -104,10 +110,10 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		return a, true
 	}
 	if f.score >= threshold {
-		o.worst = max(o.worst, size(f.observed, f.expected))
+		o.worst = max(o.worst, float32(size(f.observed, f.expected)))
 	}
-	if o.usual && !o.habit.daily(now, o.worst) { // it lasts longer, or is worse
-		o.usual, o.told = false, f.score
+	if o.usual && !o.habit.daily(now, float64(o.worst)) { // it lasts longer, or is worse
+		o.usual, o.told = false, float32(f.score)
 		a.Detected = time.Unix(now, 0).UTC()
 		return a, false
 	}
@@ -115,8 +121,8 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		a.Score, a.Observed, a.Sample = f.score, f.observed, f.sample
 		a.Once = onceInDays(f.score)
 	}
-	if a.Score > 1.3*o.told && !o.usual {
-		o.told = a.Score
+	if a.Score > 1.3*float64(o.told) && !o.usual {
+		o.told = float32(a.Score)
 		return a, false
 	}
 	return nil, false
@@ -126,7 +132,7 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 // is open not for longer than it takes to see that it is over.
 func (o *open) usable(now int64, w span) bool {
 	if o.alarm != nil {
-		return w.minutes <= o.window
+		return w.minutes <= int64(o.window)
 	}
 	return w.minutes <= 1 || now-60*w.minutes >= o.closed
 }

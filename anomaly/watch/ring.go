@@ -30,17 +30,17 @@ var spans = [...]int64{1, 3, 10, 30}
 // ring holds the last three minutes of a series in steps of 10 s and its last half hour by the minute. A minute is
 // settled once no more of it is expected; until then it is read from the fine steps.
 type ring struct {
-	fine    [fineCells]cell
-	minute  [minutes]cell
-	mu      [minutes]float32 // requests expected in it
-	newest  int64            // the newest fine step, Unix seconds / 10
-	settled int64            // the newest settled minute, Unix seconds / 60
+	fine    [fineCells]packed
+	minute  [minutes]packed
+	mu      [minutes]small // requests expected in it
+	newest  int64          // the newest fine step, Unix seconds / 10
+	settled int64          // the newest settled minute, Unix seconds / 60
 }
 
 // reach empties the fine steps up to one that time has reached.
 func (r *ring) reach(step int64) {
 	for s := max(r.newest+1, step-fineCells+1); s <= step; s++ {
-		r.fine[s%fineCells] = cell{}
+		r.fine[s%fineCells] = packed{}
 	}
 	r.newest = max(r.newest, step)
 }
@@ -49,7 +49,11 @@ func (r *ring) reach(step int64) {
 func (r *ring) add(step int64, c cell) {
 	r.reach(step)
 	if step > r.newest-fineCells {
-		r.fine[step%fineCells].add(c)
+		at := &r.fine[step%fineCells]
+		if at.n != 0 {
+			c.add(at.cell())
+		}
+		*at = c.pack()
 	}
 }
 
@@ -58,7 +62,7 @@ func (r *ring) clear(last, steps int64) {
 	r.reach(last)
 	for s := last - steps + 1; s <= last; s++ {
 		if s > r.newest-fineCells && s >= 0 {
-			r.fine[s%fineCells] = cell{}
+			r.fine[s%fineCells] = packed{}
 		}
 	}
 }
@@ -67,9 +71,9 @@ func (r *ring) clear(last, steps int64) {
 // not seen.
 func (r *ring) settle(minute int64, c cell, mu float64) {
 	for m := max(r.settled+1, minute-minutes+1); m < minute; m++ {
-		r.minute[m%minutes], r.mu[m%minutes] = cell{}, 0
+		r.minute[m%minutes], r.mu[m%minutes] = packed{}, 0
 	}
-	r.minute[minute%minutes], r.mu[minute%minutes] = c, float32(mu)
+	r.minute[minute%minutes], r.mu[minute%minutes] = c.pack(), pack(float32(mu))
 	r.settled = max(r.settled, minute)
 }
 
@@ -78,7 +82,7 @@ func (r *ring) fineMinute(minute int64) cell {
 	var c cell
 	for s := minute * 6; s < minute*6+6; s++ {
 		if s <= r.newest && s > r.newest-fineCells {
-			c.add(r.fine[s%fineCells])
+			c.add(r.fine[s%fineCells].cell())
 		}
 	}
 	return c
@@ -100,7 +104,7 @@ func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []sp
 		var short cell
 		for back := range int64(6) {
 			if s := now/fineStep - 1 - back; s > r.newest-fineCells && s <= r.newest {
-				short.add(r.fine[s%fineCells])
+				short.add(r.fine[s%fineCells].cell())
 			}
 			if back == 1 || back == 5 {
 				out = append(out, span{cell: short, mu: perMinute * float64(back+1) / 6, fine: true})
@@ -108,7 +112,7 @@ func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []sp
 		}
 		for s := (r.settled + 1) * 6; s < now/fineStep; s++ {
 			if s > r.newest-fineCells && s <= r.newest {
-				sum.add(r.fine[s%fineCells])
+				sum.add(r.fine[s%fineCells].cell())
 			}
 			mu += perMinute / 6
 		}
@@ -118,8 +122,8 @@ func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []sp
 	for back := range int64(minutes) {
 		m := last - back
 		if m <= r.settled && m > r.settled-minutes {
-			sum.add(r.minute[m%minutes])
-			mu += float64(r.mu[m%minutes])
+			sum.add(r.minute[m%minutes].cell())
+			mu += float64(r.mu[m%minutes].float())
 		}
 		if back+1 == spans[k] {
 			out = append(out, span{cell: sum, mu: mu, minutes: spans[k]})
@@ -145,7 +149,7 @@ func (r *ring) onset(now, window int64, badness func(c cell, mu float64) (sum, w
 		case m > r.settled:
 			c = r.fineMinute(m)
 		case m > r.settled-minutes:
-			c, mu = r.minute[m%minutes], float64(r.mu[m%minutes])
+			c, mu = r.minute[m%minutes].cell(), float64(r.mu[m%minutes].float())
 		}
 		s, w := badness(c, mu)
 		sum, weight = sum+s, weight+w

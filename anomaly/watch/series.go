@@ -38,7 +38,7 @@ type series struct {
 	expects     float64 // requests in the minute last settled
 	drop        float64 // the least of it that is usual
 	usual       usual
-	recent      [latencyBuckets]float32 // of the minute being filled
+	due         int32 // the last of its rows of the minute that is settled, plus one
 	spread      [len(spans)]spread
 	failures    anomaly.Errors
 	volume      volume

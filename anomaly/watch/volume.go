@@ -15,7 +15,7 @@ const (
 // with few requests has its shape from all requests of its environment.
 type volume struct {
 	season [volumeBins]float32 // requests a minute by time of day
-	weight [volumeBins]float32 // requests that stand behind it
+	weight [volumeBins]small   // requests that stand behind it
 	fast   float32             // level of the last hour or two: factor on season, or requests a minute in the first day
 	slow   float32             // the same over days
 	share  float32             // of the environment's requests
@@ -63,7 +63,7 @@ func (v *volume) smooth(at int64) (value, least, weight float64) {
 		bin := (int(at%86400/volumeWidth) + k - 1 + volumeBins) % volumeBins
 		least = math.Min(least, float64(v.season[bin]))
 	}
-	return value, least, (1-f)*float64(v.weight[a]) + f*float64(v.weight[b])
+	return value, least, (1-f)*float64(v.weight[a].float()) + f*float64(v.weight[b].float())
 }
 
 // learn takes in a minute with n requests. Unusual minutes teach the level only a little.
@@ -94,7 +94,7 @@ func (v *volume) learn(at int64, n float64, all *volume, allN float64, steady bo
 		rate = 1 / (float64(at%volumeWidth/60) + 1) // the first day is taken as it is
 	}
 	v.season[bin] += float32(rate * (n - float64(v.season[bin])))
-	v.weight[bin] = float32(math.Min(float64(v.weight[bin])*(1-rate/4)+n, 20*float64(v.season[bin])*15+n))
+	v.weight[bin] = pack(float32(math.Min(float64(v.weight[bin].float())*(1-rate/4)+n, 20*float64(v.season[bin])*15+n)))
 	before := v.days
 	v.days += 1.0 / 1440
 	if before < 1 && v.days >= 1 { // from here on the level is a factor
