@@ -15,11 +15,12 @@ func (e *engine) learn(minute int64, rows []query.WatchRow) {
 		}
 		s.due = 0
 		c := s.ring.minute[minute%minutes].cell()
-		s.learnLatency(minute, &recent)
+		windows := s.ring.closed(minute, make([]span, 0, len(spans)))
+		s.learnLatency(minute, &recent, windows)
 		if s.watch[failures].alarm == nil && !s.partly(failures) {
 			s.failures.Learn(float64(c.n), float64(c.bad), decayErrors)
 		}
-		s.learnVolume(minute, env)
+		s.learnVolume(minute, env, windows)
 		if (at/60)%1440 == 0 {
 			s.forgetParts(at)
 		}
@@ -40,7 +41,7 @@ func (s *series) partly(c int) bool {
 	return false
 }
 
-func (s *series) learnLatency(minute int64, recent *[latencyBuckets]float32) {
+func (s *series) learnLatency(minute int64, recent *[latencyBuckets]float32, windows []span) {
 	if s.watch[latency].alarm != nil || s.partly(latency) {
 		return
 	}
@@ -49,20 +50,18 @@ func (s *series) learnLatency(minute int64, recent *[latencyBuckets]float32) {
 		s.usual.refresh(minute * 60)
 	}
 	s.learnParts(minute)
-	e := s.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans)))
-	for k, w := range e {
-		if (minute+1)%w.minutes == 0 && w.n >= leastRequests && s.usual.n >= latencyKnown {
+	for k, w := range windows {
+		if w.n >= leastRequests && s.usual.n >= latencyKnown {
 			s.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
 		}
 	}
 }
 
-func (s *series) learnVolume(minute int64, env *environment) {
-	e := s.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans)))
+func (s *series) learnVolume(minute int64, env *environment, windows []span) {
 	steady := s.watch[traffic].alarm == nil
 	if steady && s.volume.known() {
-		for k, w := range e {
-			if (minute+1)%w.minutes == 0 && w.mu > 0 && float64(w.n) < 1.3*w.mu {
+		for k, w := range windows {
+			if w.mu > 0 && float64(w.n) < 1.3*w.mu {
 				s.volume.noise[k].Learn(float64(w.n), w.mu)
 			}
 		}
@@ -76,8 +75,8 @@ func (s *series) learnParts(minute int64) {
 		if p.watch[latency].alarm != nil || minute*60-p.seen > 60 || s.usual.n < latencyKnown {
 			continue
 		}
-		for k, w := range p.ring.windows((minute+1)*60, false, 0, make([]span, 0, len(spans))) {
-			if (minute+1)%w.minutes == 0 && w.n >= leastRequests {
+		for k, w := range p.ring.closed(minute, make([]span, 0, len(spans))) {
+			if w.n >= leastRequests {
 				p.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
 			}
 		}

@@ -135,6 +135,30 @@ func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []sp
 	return out
 }
 
+// closed adds up the windows that end with a settled minute and do not overlap those of their length before.
+func (r *ring) closed(minute int64, out []span) []span {
+	var sum cell
+	mu := 0.0
+	k := 0
+	for back := range int64(minutes) {
+		if m := minute - back; m <= r.settled && m > r.settled-minutes {
+			sum.add(r.minute[m%minutes].cell())
+			mu += float64(r.mu[m%minutes].float())
+		}
+		if back+1 < spans[k] {
+			continue
+		}
+		out = append(out, span{cell: sum, mu: mu, minutes: spans[k]})
+		for k++; k < len(spans) && (minute+1)%spans[k] != 0; k++ {
+			out = append(out, span{minutes: spans[k]}) // not now
+		}
+		if k == len(spans) {
+			break
+		}
+	}
+	return out
+}
+
 // onset looks back over a window of so many minutes for the minute from which on badness, whose sum measures what is
 // wrong and whose weight is its variance, is most marked. It gives Unix seconds.
 func (r *ring) onset(now, window int64, badness func(c cell, mu float64) (sum, weight float64)) int64 {
