@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,12 @@ type liveQuery struct {
 	Agg       string   `json:"agg"`
 	Filter    []string `json:"filter"`
 	Q         string   `json:"q"`
+
+	// Of profiles.
+	Type       string   `json:"type"`
+	SampleType string   `json:"sample_type"`
+	Label      []string `json:"label"` // KEY:VALUE
+	Members    int      `json:"members"`
 }
 
 // lookBack is how far behind the newest point an update looks again, for spans that arrive late.
@@ -64,6 +71,8 @@ func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)
 			return whole(data, now), err
 		case "logs":
 			return e.logs(ctx)
+		case "profile_series":
+			return e.profileSeries(ctx)
 		case "incidents":
 			data, err := incidents(ctx)
 			return whole(data, now), err
@@ -71,7 +80,7 @@ func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)
 			data, err := status(ctx)
 			return whole(data, now), err
 		}
-		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map, incidents or status", q.Kind)}
+		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map, profile_series, incidents or status", q.Kind)}
 	}
 }
 
@@ -117,4 +126,27 @@ func (e evaluation) logs(ctx context.Context) (live.Answer, error) {
 		return live.Answer{}, err
 	}
 	return live.Answer{Data: data, DataMS: e.now.UnixMilli(), Next: e.now.Add(-10 * time.Second)}, nil
+}
+
+// profilesEvery is how often charts of profiles look for new ones, which come by the minute.
+const profilesEvery = 5 * time.Second
+
+// profileSeries answers the whole window each time: which functions are the largest changes with every profile.
+func (e evaluation) profileSeries(ctx context.Context) (live.Answer, error) {
+	labels, err := profileLabels("label", e.q.Label)
+	if err != nil {
+		return live.Answer{}, err
+	}
+	if e.q.Service == "" {
+		return live.Answer{}, &query.InputError{Field: "service", Reason: "is missing"}
+	}
+	if e.q.Members < 0 || e.q.Members > maxSeriesMembers {
+		return live.Answer{}, &query.InputError{Field: "members", Reason: fmt.Sprintf("is not 1 to %d", maxSeriesMembers)}
+	}
+	data, err := e.db.ProfileSeries(ctx, query.ProfileSelection{
+		Window: e.w, Service: e.q.Service, Type: cmp.Or(e.q.Type, "cpu"), SampleType: e.q.SampleType, Version: e.q.Version, Instance: e.q.Instance, Labels: labels,
+	}, e.q.By, cmp.Or(e.q.Members, 10))
+	answer := whole(data, e.now)
+	answer.Every = profilesEvery
+	return answer, err
 }

@@ -53,7 +53,7 @@ func (a *API) profileEndpoints() []endpoint {
 				if err != nil {
 					return nil, err
 				}
-				n, err := integer(c, "members", 10, 1, 50)
+				n, err := integer(c, "members", 10, 1, maxSeriesMembers)
 				if err != nil {
 					return nil, err
 				}
@@ -135,6 +135,9 @@ func (a *API) mergedProfile(c *gin.Context, w query.Window) (any, error) {
 	return file{name: name, kind: "application/octet-stream", data: b.Bytes()}, nil
 }
 
+// maxSeriesMembers is how many functions a chart may tell apart.
+const maxSeriesMembers = 50
+
 // profileSelection reads a selection; what is compared with has its own version, instance and labels.
 func profileSelection(c *gin.Context, w query.Window, prefix string) (query.ProfileSelection, error) {
 	s := query.ProfileSelection{Window: w, Service: c.Query("service"), Type: c.Query("type"), SampleType: c.Query("sample_type"),
@@ -145,12 +148,20 @@ func profileSelection(c *gin.Context, w query.Window, prefix string) (query.Prof
 	if s.Type == "" {
 		s.Type = "cpu"
 	}
-	for _, l := range c.QueryArray(prefix + "label") {
+	var err error
+	s.Labels, err = profileLabels(prefix+"label", c.QueryArray(prefix+"label"))
+	return s, err
+}
+
+// profileLabels reads conditions KEY:VALUE.
+func profileLabels(field string, list []string) ([]query.ProfileLabel, error) {
+	var out []query.ProfileLabel
+	for _, l := range list {
 		k, v, ok := strings.Cut(l, ":")
 		if !ok || k == "" || v == "" {
-			return s, &query.InputError{Field: prefix + "label", Reason: fmt.Sprintf("%q is not KEY:VALUE", l)}
+			return nil, &query.InputError{Field: field, Reason: fmt.Sprintf("%q is not KEY:VALUE", l)}
 		}
-		s.Labels = append(s.Labels, query.ProfileLabel{Key: k, Value: v})
+		out = append(out, query.ProfileLabel{Key: k, Value: v})
 	}
-	return s, nil
+	return out, nil
 }

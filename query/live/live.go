@@ -22,11 +22,13 @@ import (
 )
 
 // Answer is one evaluation: Data is marshalled once for all viewers, DataMS is the newest data seen (server clock),
-// Next is from when on the following evaluation has to look (zero: everything again).
+// Next is from when on the following evaluation has to look (zero: everything again), Every the least time until it,
+// where data comes more slowly than the hub's tick.
 type Answer struct {
 	Data   any
 	DataMS int64
 	Next   time.Time
+	Every  time.Duration
 }
 
 // Evaluate answers a subscription's query over [from, now]; since, where not zero, asks for what may have changed
@@ -172,6 +174,7 @@ type topic struct {
 	next       time.Time
 	whole      time.Time     // when everything was evaluated last
 	took       time.Duration // by the newest evaluation
+	every      time.Duration // the least time between evaluations, as the newest answer says
 }
 
 // wholeEvery is how often everything is evaluated again, for data that came later than updates look back.
@@ -273,6 +276,7 @@ func (h *Hub) evaluate(t *topic, since time.Time) ([]byte, Answer, error) {
 	if err != nil {
 		return nil, ans, err
 	}
+	t.every = ans.Every
 	b, err := json.Marshal(ans.Data)
 	return b, ans, err
 }
@@ -388,7 +392,7 @@ func (h *Hub) catchUp(t *topic, behind []*sub) {
 // for a question that takes long to answer.
 func (h *Hub) wait(last time.Time, t *topic, fresh <-chan struct{}) bool {
 	t.evaluating.Lock()
-	cost := share * t.took
+	cost := max(share*t.took, t.every)
 	t.evaluating.Unlock()
 	timer := time.NewTimer(time.Until(last.Add(max(h.o.Tick, cost))))
 	defer timer.Stop()

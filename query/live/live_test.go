@@ -285,3 +285,30 @@ func TestLimitsAndOrigins(t *testing.T) {
 		t.Errorf("a third viewer of two: %v", res)
 	}
 }
+
+// What comes slowly is looked for slowly, whatever else comes.
+func TestSlowQuestionKeepsItsPace(t *testing.T) {
+	var slow atomic.Int64
+	var src source
+	evaluate := func(ctx context.Context, q json.RawMessage, from string, since time.Time) (Answer, error) {
+		a, err := src.evaluate(ctx, q, from, since)
+		if strings.Contains(string(q), "profile_series") {
+			slow.Add(1)
+			a.Every = time.Hour
+		}
+		return a, err
+	}
+	h, url := start(t, Options{Evaluate: evaluate, Tick: 5 * time.Millisecond, MinTick: time.Millisecond})
+	v := dial(t, url)
+	v.send(`{"op":"subscribe","id":"slow","query":{"kind":"profile_series","service":"x"},"from":"now-15m"}`)
+	v.next()
+	asked := slow.Load() // the first answer, and at most the tick that began before it
+	v.send(subscribe)
+	for range 20 {
+		h.Notify("profiles")
+		v.next()
+	}
+	if n := slow.Load() - asked; n > 1 {
+		t.Errorf("%d evaluations of what changes every hour", n)
+	}
+}

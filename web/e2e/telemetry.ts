@@ -30,6 +30,8 @@ const nanos = (ms: number) => (BigInt(Math.round(ms * 1000)) * 1000n).toString()
 class Batch {
   private readonly byService = new Map<string, object[]>();
 
+  constructor(private readonly version = "1.4.2", private readonly instance?: string) {}
+
   add(o: SpanOptions): SentSpan {
     const spanId = o.spanId ?? hex(8);
     const list = this.byService.get(o.service) ?? [];
@@ -61,8 +63,8 @@ class Batch {
         resource: {
           attributes: [
             attribute("service.name", service),
-            attribute("service.version", "1.4.2"),
-            attribute("service.instance.id", `${service}-0`),
+            attribute("service.version", this.version),
+            attribute("service.instance.id", this.instance ?? `${service}-0`),
             attribute("deployment.environment.name", "e2e"),
             attribute("telemetry.sdk.language", service === "frontend" ? "nodejs" : "go"),
           ],
@@ -99,6 +101,18 @@ export async function sendShop(otlp: string, count: number, overMs: number): Pro
   const slow = checkout(batch, now - Math.min(overMs, 20_000), { slowMs: 1900 });
   await send(otlp, batch.body());
   return slow;
+}
+
+/** An even flow of orders that one version of the shop answered; the last one's checkout span is returned. */
+export async function sendOrders(otlp: string, o: { version: string; instance: string; fromMs: number; minutes: number; perMinute: number }): Promise<SentSpan> {
+  const total = o.minutes * o.perMinute;
+  let last: SentSpan | undefined;
+  for (let i = 0; i < total; i += 200) {
+    const batch = new Batch(o.version, o.instance);
+    for (let j = i; j < Math.min(total, i + 200); j++) last = checkout(batch, o.fromMs + (j * 60_000) / o.perMinute);
+    await send(otlp, batch.body());
+  }
+  return last!;
 }
 
 /** Sends a burst every 200 ms until stopped, for charts to move by. */
