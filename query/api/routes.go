@@ -193,7 +193,9 @@ func (a *API) routes() []endpoint {
 	all = append(all, a.notifyEndpoints()...)
 	all = append(all, a.ruleEndpoints()...)
 	all = append(all, a.profileEndpoints()...)
+	all = append(all, a.profileLabelEndpoints()...)
 	all = append(all, a.incidentEndpoints()...)
+	all = append(all, a.dashboardEndpoints()...)
 	return all
 }
 
