@@ -22,8 +22,9 @@ test("find a slow trace: from the services to the span that took the time, and t
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/duration(>|%3E)1s/);
 
-  const found = page.getByRole("list", { name: "Traces" }).getByRole("link");
-  await expect(found).toHaveCount(1);
+  const slow = page.getByRole("list", { name: "Traces" }).getByRole("link");
+  await expect.poll(() => slow.count()).toBeLessThan(3); // of 400; the journey through the logs may have sent one
+  const found = slow.and(page.locator(`[href*="${shop.slow.traceId}"]`));
   await expect(found).toContainText("POST /order");
   await found.click();
   await expect(page).toHaveURL(new RegExp(`/traces/${shop.slow.traceId}`));
