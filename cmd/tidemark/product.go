@@ -33,6 +33,7 @@ import (
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/api"
 	"github.com/tidemarkhq/tidemark/query/auth"
+	"github.com/tidemarkhq/tidemark/query/dashboards"
 	"github.com/tidemarkhq/tidemark/query/live"
 	"github.com/tidemarkhq/tidemark/store"
 	"github.com/tidemarkhq/tidemark/store/engine"
@@ -236,6 +237,10 @@ func (p *product) startHTTP(context.Context) error {
 	}
 	if p.hub != nil {
 		o.Live, o.Web = p.hub, web.Handler()
+		var err error
+		if o.Dashboards, err = dashboards.New(p.conn); err != nil {
+			return err
+		}
 	}
 	o.Notify, o.Rules = p.notify, p.rules
 	o.Watch, o.Explain = p.watch, p.explain

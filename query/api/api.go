@@ -29,6 +29,7 @@ import (
 	"github.com/tidemarkhq/tidemark/anomaly/watch"
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/auth"
+	"github.com/tidemarkhq/tidemark/query/dashboards"
 	"github.com/tidemarkhq/tidemark/store"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	Keys *auth.Keyring // nil: 404
 
 	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
+
+	Dashboards *dashboards.Library // nil: 404
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404
 	Rules  *rules.Engine    // thresholds and objectives; nil: 404

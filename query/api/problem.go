@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/query"
+	"github.com/tidemarkhq/tidemark/query/dashboards"
 	"github.com/tidemarkhq/tidemark/store"
 )
 
@@ -53,6 +54,8 @@ func describe(err error) Problem {
 		return Problem{Title: "This cannot be set", Status: http.StatusBadRequest, Detail: retention.Error(), Field: retention.Signal}
 	case errors.Is(err, query.ErrNotFound):
 		return Problem{Title: "Not found", Status: http.StatusNotFound, Detail: err.Error()}
+	case errors.Is(err, dashboards.ErrConflict):
+		return Problem{Title: "Somebody else has saved this", Status: http.StatusConflict, Detail: err.Error()}
 	case errors.Is(err, query.ErrBusy):
 		return busy
 	case errors.Is(err, context.Canceled):
