@@ -111,6 +111,12 @@ func (b *batch) decode(d *decoder, signal Signal, body []byte) error {
 			b.metrics.truncate(m)
 			return err
 		}
+	case RemoteWrite1, RemoteWrite2:
+		m := b.metrics.mark()
+		if err := d.remoteWrite(b.metrics, body, signal == RemoteWrite2); err != nil {
+			b.metrics.truncate(m)
+			return err
+		}
 	case Profiles:
 		m := b.profiles.mark()
 		if err := d.profiles(b.profiles, body); err != nil {
@@ -118,7 +124,7 @@ func (b *batch) decode(d *decoder, signal Signal, body []byte) error {
 			return err
 		}
 	}
-	b.rows += d.tally.accepted
+	b.rows += d.tally.accepted + d.tally.exemplars
 	b.bytes += int64(len(body))
 	return nil
 }

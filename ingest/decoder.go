@@ -9,9 +9,11 @@ type decoder struct {
 	series    *seriesCache
 	skew      *skews        // nil while replaying
 	caps      *caps         // nil while replaying
+	families  *families     // what remote write said about metrics
 	stacks    *storedStacks // nil while replaying
 
 	pprof pprofReader
+	write writeRequest
 
 	tally   tally
 	scratch []byte
@@ -23,7 +25,7 @@ type decoder struct {
 }
 
 func newDecoder(limits *Limits, resources *resources, series *seriesCache) *decoder {
-	return &decoder{limits: limits, resources: resources, series: series}
+	return &decoder{limits: limits, resources: resources, series: series, families: newFamilies()}
 }
 
 // begin prepares for a request received at a time.

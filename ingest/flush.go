@@ -516,10 +516,14 @@ func (w *writer) writeLogs(b *batch) error {
 
 func (w *writer) writeMetrics(b *batch) error {
 	c := b.metrics
-	if c.rows() == 0 {
+	if c.rows() == 0 && len(c.exemplars.ts) == 0 {
 		return nil
 	}
-	first, last := span64(c.ts)
+	times := c.ts
+	if len(times) == 0 { // exemplars may come alone
+		times = c.exemplars.ts
+	}
+	first, last := span64(times)
 	w.values = w.values[:0]
 	now := time.Now().Unix()
 	if err := w.putResources(Metrics, c.resources.list, first/1000, last/1000); err != nil {
@@ -527,7 +531,7 @@ func (w *writer) writeMetrics(b *batch) error {
 	}
 	if len(c.newSeries) > 0 { // before the points, so that no reader meets a point without its series
 		for _, s := range c.newSeries {
-			w.values = w.in.values.list("metrics", s.attributes, now, w.values)
+			w.values = w.in.values.list("metrics", s.offered(), now, w.values)
 		}
 		if _, err := putRows(w, 0, c.newSeries, func(rows []*seriesInfo) { w.block.seriesBlock(rows, first/1000, last/1000) }); err != nil {
 			return err

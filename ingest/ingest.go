@@ -41,6 +41,10 @@ func (s Signal) String() string {
 // Result tells what became of the items of an accepted request.
 type Result struct {
 	Accepted, Rejected int
+	// Samples, Histograms and Exemplars are what was accepted of a remote write request. With Repeated set the request
+	// had been stored before and they may be missing.
+	Samples, Histograms, Exemplars int
+	Repeated                       bool
 	// Message says why items were rejected; "" if none were.
 	Message string
 }
@@ -76,6 +80,7 @@ type Ingest struct {
 	ops       *operations
 	values    *valueSeen
 	stacks    *storedStacks
+	families  *families
 	caps      *caps
 	seen      *duplicates
 	stats     *stats
@@ -126,7 +131,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	in := &Ingest{
 		opts: opts, pool: p, spool: dir,
 		resources: newResources(100_000), series: newSeriesCache(2_000_000),
-		caps: newCaps(opts.Limits), stacks: newStoredStacks(2_000_000),
+		caps: newCaps(opts.Limits), stacks: newStoredStacks(2_000_000), families: newFamilies(),
 		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
@@ -137,7 +142,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	for range opts.Lanes {
 		l := &lane{decoder: newDecoder(&in.opts.Limits, in.resources, in.series)}
 		l.decoder.skew, l.decoder.caps = in.skew, in.caps
-		l.decoder.stacks = in.stacks
+		l.decoder.stacks, l.decoder.families = in.stacks, in.families
 		in.lanes = append(in.lanes, l)
 	}
 	in.replay = newReplayer(in, left)
@@ -161,7 +166,8 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 
 // Submit makes one request durable. body is an OTLP Export…ServiceRequest in protobuf and is not kept. A nil error
 // means that every item not counted in Result.Rejected is safe.
-func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Result, error) {
+func (in *Ingest) Submit(ctx context.Context, encoding Signal, body []byte) (Result, error) {
+	signal := encoding.kind()
 	if in.closed.Load() {
 		return Result{}, in.refuse(signal, &OverloadError{Reason: refusedStopping, RetryAfter: time.Second})
 	}
@@ -171,12 +177,12 @@ func (in *Ingest) Submit(ctx context.Context, signal Signal, body []byte) (Resul
 		return Result{}, in.refuse(signal, &OverloadError{Reason: refusedInFlight, RetryAfter: time.Second})
 	}
 	hash := xxhash.Sum64(body)
-	first, entry := in.seen.begin(requestKey{hash, uint32(len(body)), signal})
+	first, entry := in.seen.begin(requestKey{hash, uint32(len(body)), encoding})
 	if !first {
 		in.inFlight.Add(-int64(len(body)))
 		return in.repeated(ctx, signal, entry)
 	}
-	res, wait, err := in.accept(signal, body, hash, begun)
+	res, wait, err := in.accept(encoding, body, hash, begun)
 	if err == nil && wait != nil {
 		err = in.await(ctx, wait, entry, res)
 	} else {
@@ -211,7 +217,9 @@ func (in *Ingest) repeated(ctx context.Context, signal Signal, entry *requestEnt
 	if entry.err == nil {
 		in.stats.count(signal, duplicateRequest, 1, "")
 	}
-	return entry.result, entry.err
+	res := entry.result
+	res.Repeated = true
+	return res, entry.err
 }
 
 func (in *Ingest) refuse(signal Signal, e *OverloadError) error {
@@ -233,7 +241,8 @@ func (in *Ingest) await(ctx context.Context, wait func(context.Context) error, e
 
 // accept puts a request into a batch. If the request is not safe yet, wait says when it is. The bytes in flight are
 // released with the batch.
-func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time) (res Result, wait func(context.Context) error, err error) {
+func (in *Ingest) accept(encoding Signal, body []byte, hash uint64, now time.Time) (res Result, wait func(context.Context) error, err error) {
+	signal := encoding.kind()
 	l := in.lane()
 	b, err := in.openBatch(l)
 	if err != nil {
@@ -244,13 +253,14 @@ func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time)
 	d := l.decoder
 	d.begin(now.UnixNano())
 	before := b.rows
-	if err := b.decode(d, signal, body); err != nil {
+	if err := b.decode(d, encoding, body); err != nil {
 		in.Refuse(signal, malformedRequest, err.Error())
 		l.mu.Unlock()
 		in.inFlight.Add(-int64(len(body)))
 		return Result{}, nil, &MalformedError{err}
 	}
-	res = Result{Accepted: d.tally.accepted, Rejected: d.tally.rejected, Message: d.tally.message(d.limits)}
+	res = Result{Accepted: d.tally.accepted, Rejected: d.tally.rejected, Message: d.tally.message(d.limits),
+		Samples: d.tally.samples, Histograms: d.tally.histograms, Exemplars: d.tally.exemplars}
 	in.stats.decoded(signal, &d.tally, len(body))
 	if b.rows == before { // nothing to store
 		b.bytes -= int64(len(body))
@@ -258,7 +268,7 @@ func (in *Ingest) accept(signal Signal, body []byte, hash uint64, now time.Time)
 		in.inFlight.Add(-int64(len(body)))
 		return res, nil, nil
 	}
-	upTo := in.journal(b, spool.Record{Signal: uint8(signal), Received: now.UnixNano(), Hash: hash, Body: body})
+	upTo := in.journal(b, spool.Record{Signal: uint8(encoding), Received: now.UnixNano(), Hash: hash, Body: body})
 	fate := b.fate
 	if b.rows >= in.opts.FlushRows || b.bytes >= in.opts.FlushBytes || upTo == 0 && in.away.Load() {
 		in.closeOpen(l)

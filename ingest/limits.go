@@ -37,6 +37,9 @@ type Limits struct {
 	Values int
 	// Series is how many series one metric may have; points of further ones are rejected. Default 20,000.
 	Series int
+	// OutOfOrder is how much older than the newest point of its series a point may be that comes by remote write; older
+	// ones are rejected. Default 24 hours.
+	OutOfOrder time.Duration
 	// ProfileSamples is how many samples one profile may have; larger ones are refused. Default 200,000.
 	ProfileSamples int
 	// StackDepth is how many locations one stack may have; profiles with deeper ones are refused. Default 4096.
@@ -52,7 +55,7 @@ func DefaultLimits() Limits {
 		Oldest: 15 * 24 * time.Hour, Ahead: 10 * time.Minute,
 		Attributes: 128, ResourceAttributes: 128, KeyBytes: 256, ValueBytes: 32 << 10, NameBytes: 1024, Nesting: 16,
 		Events: 128, Links: 128, Operations: 1000, Values: 1000, Series: 20_000, Buckets: 1024,
-		ProfileSamples: 200_000, StackDepth: 4096,
+		OutOfOrder: 24 * time.Hour, ProfileSamples: 200_000, StackDepth: 4096,
 	}
 }
 
@@ -67,6 +70,11 @@ const (
 	rejectSeries        = "too_many_series"
 	rejectBuckets       = "too_many_buckets"
 	rejectShape         = "invalid_histogram"
+	rejectLabels        = "invalid_labels"
+	rejectHistogram     = "invalid_native_histogram"
+	rejectOutOfOrder    = "out_of_order"
+	rejectDuplicate     = "duplicate_timestamp"
+	truncatedExemplars  = "exemplars_dropped"
 	truncatedAttributes = "attributes_dropped"
 	truncatedValues     = "value_cut"
 	truncatedEvents     = "events_dropped"
@@ -85,7 +93,10 @@ type tally struct {
 	accepted int
 	rejected int
 	service  string // whose items are being read
-	reasons  []reasonCount
+
+	// Of what came by remote write. Exemplars are no items.
+	samples, histograms, exemplars int
+	reasons                        []reasonCount
 }
 
 type reasonCount struct {
@@ -96,18 +107,21 @@ type reasonCount struct {
 	final   bool // the items were rejected rather than altered
 }
 
-func (t *tally) reset() { t.accepted, t.rejected, t.service, t.reasons = 0, 0, "", t.reasons[:0] }
+func (t *tally) reset() { *t = tally{reasons: t.reasons[:0]} }
 
 // reject counts one item that is not stored; example names it.
-func (t *tally) reject(reason string, example []byte) {
-	t.rejected++
+func (t *tally) reject(reason string, example []byte) { t.rejectAll(reason, 1, example) }
+
+// rejectAll counts n items that are not stored.
+func (t *tally) rejectAll(reason string, n int, example []byte) {
+	t.rejected += n
 	for i := range t.reasons {
 		if t.reasons[i].reason == reason {
-			t.reasons[i].count++
+			t.reasons[i].count += n
 			return
 		}
 	}
-	t.reasons = append(t.reasons, reasonCount{reason, 1, t.service, string(cut(example, 200)), true})
+	t.reasons = append(t.reasons, reasonCount{reason, n, t.service, string(cut(example, 200)), true})
 }
 
 // truncated counts what was cut from an item that is stored otherwise.
@@ -156,6 +170,14 @@ func explain(reason string, l *Limits) string {
 		return fmt.Sprintf("with more than %d buckets", l.Buckets)
 	case rejectShape:
 		return "with bounds and counts that do not fit together"
+	case rejectLabels:
+		return fmt.Sprintf("with labels that are no UTF-8, occur twice, or exceed %d labels, %d bytes a name or %d a value", l.Attributes, l.KeyBytes, l.ValueBytes)
+	case rejectHistogram:
+		return "whose native histogram contradicts itself or has an unknown schema"
+	case rejectOutOfOrder:
+		return fmt.Sprintf("more than %s older than the newest of their series", l.OutOfOrder)
+	case rejectDuplicate:
+		return "at the time of the newest of their series, with another value"
 	}
 	return reason
 }

@@ -148,23 +148,27 @@ func (b *block) seriesBlock(list []*seriesInfo, first, last int64) {
 		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.fingerprint, y.fingerprint))
 	})
 	n := len(list)
+	about := make([]*metricMeta, n)
+	for i, s := range list {
+		about[i] = s.described()
+	}
 	b.reset("metric_series", n)
 	b.uint64s("fingerprint", "UInt64", n, func(i int) uint64 { return list[i].fingerprint })
 	b.lowCardinality("name", n, func(i int) string { return list[i].name })
-	b.lowCardinality("type", n, func(i int) string { return list[i].typ })
-	b.lowCardinality("temporality", n, func(i int) string { return list[i].temporality })
+	b.lowCardinality("type", n, func(i int) string { return about[i].typ })
+	b.lowCardinality("temporality", n, func(i int) string { return about[i].temporality })
 	b.bytes("monotonic", "UInt8", n, func(i int) byte {
-		if list[i].monotonic {
+		if about[i].monotonic {
 			return 1
 		}
 		return 0
 	})
-	b.lowCardinality("unit", n, func(i int) string { return list[i].unit })
-	b.strings("description", n, func(i int) string { return list[i].description })
+	b.lowCardinality("unit", n, func(i int) string { return about[i].unit })
+	b.strings("description", n, func(i int) string { return about[i].description })
 	b.lowCardinality("service", n, func(i int) string { return list[i].resource.service })
 	b.uint64s("resource", "UInt64", n, func(i int) uint64 { return list[i].resource.fingerprint })
-	b.lowCardinality("scope", n, func(i int) string { return list[i].scope })
-	b.stringMaps("attributes", n, func(i int) []keyValue { return list[i].attributes })
+	b.lowCardinality("scope", n, func(i int) string { return about[i].scope })
+	b.stringMaps("attributes", n, func(i int) []keyValue { return list[i].attrs() })
 	b.uint32s("first_seen", "DateTime", n, func(int) uint32 { return uint32(first) })
 	b.uint32s("last_seen", "DateTime", n, func(int) uint32 { return uint32(last) })
 }

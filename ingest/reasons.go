@@ -25,6 +25,7 @@ const (
 // allReasons is every reason there is.
 var allReasons = []string{
 	rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries, rejectBuckets, rejectShape,
+	rejectLabels, rejectHistogram, rejectOutOfOrder, rejectDuplicate, truncatedExemplars,
 	truncatedAttributes, truncatedValues, truncatedEvents, truncatedLinks, alteredDuration, foldedOperations, foldedValues, foldedKeys,
 	malformedRequest, duplicateRequest, rejectedByStore, refusedInFlight, refusedSpool, refusedStore, refusedStopping,
 	RefusedTooLarge, RefusedType, RefusedBody, RefusedTooMany, RefusedConnections, RefusedUnauthenticated, RefusedPermission, RefusedRate,
@@ -33,8 +34,11 @@ var allReasons = []string{
 // meaning explains a reason to a person, with the limit where there is one.
 func meaning(reason string, l *Limits) string {
 	switch reason {
-	case rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries, rejectBuckets, rejectShape:
+	case rejectTooOld, rejectFuture, rejectNoTime, rejectTraceID, rejectSpanID, rejectNoName, rejectSeries, rejectBuckets, rejectShape,
+		rejectLabels, rejectHistogram, rejectOutOfOrder, rejectDuplicate:
 		return explain(reason, l)
+	case truncatedExemplars:
+		return "exemplars of remote write that are too old or name strings that are not there; left out"
 	case truncatedAttributes:
 		return fmt.Sprintf("more than %d attributes of one item, or %d of a resource; the further ones are dropped", l.Attributes, l.ResourceAttributes)
 	case truncatedValues:
@@ -52,7 +56,7 @@ func meaning(reason string, l *Limits) string {
 	case foldedKeys:
 		return fmt.Sprintf("attribute keys beyond %d in use; stored and found by search, but neither they nor their values are offered for completion", maxValueKeys)
 	case malformedRequest:
-		return "not a well-formed OTLP request"
+		return "not a well-formed OTLP or remote write request"
 	case duplicateRequest:
 		return "byte for byte a request that was stored before; acknowledged and not stored again"
 	case rejectedByStore:
@@ -104,6 +108,16 @@ func remedy(reason string) string {
 		return "Use fewer buckets or an exponential histogram (max_size 160 is usual), or raise limit-buckets."
 	case rejectShape:
 		return "Update the sender's SDK or exporter: there must be one bucket count more than bounds."
+	case rejectLabels:
+		return "Look at the sender's relabelling; the example is the metric, or its labels where it has no name."
+	case rejectHistogram:
+		return "Update the sender; a native histogram's count is the sum of its buckets, and its schema -53 or -4 to 8."
+	case rejectOutOfOrder:
+		return "Usually nothing: a sender with a long queue. To load history, raise limit-out-of-order."
+	case rejectDuplicate:
+		return "Give replicas that send the same series a label of their own (external_labels), or stop one of them."
+	case truncatedExemplars:
+		return "Usually nothing: senders keep the newest exemplars for as long as a series has no newer one."
 	case truncatedAttributes:
 		return "Record fewer attributes, or raise limit-attributes or limit-resource-attributes."
 	case truncatedValues:

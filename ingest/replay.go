@@ -221,10 +221,11 @@ func (r *replayer) decode(b *batch, name string) error {
 	limits := r.in.opts.Limits
 	limits.Series = math.MaxInt
 	d := newDecoder(&limits, r.in.resources, r.in.series)
+	d.families = r.in.families
 	return r.in.spool.Read(name, func(rec spool.Record) error {
 		d.begin(rec.Received)
 		if err := b.decode(d, Signal(rec.Signal), rec.Body); err != nil {
-			r.in.stats.count(Signal(rec.Signal), malformedRequest, 1, err.Error())
+			r.in.stats.count(Signal(rec.Signal).kind(), malformedRequest, 1, err.Error())
 		}
 		return nil
 	})

@@ -17,6 +17,13 @@ type seriesInfo struct {
 	resource                            *resource
 	attributes                          []keyValue   // sorted by key
 	firstStored, lastStored, lastQueued atomic.Int64 // Unix seconds of data
+
+	// Of a series that came by remote write, in place of attributes, description and so on: its labels, packed, and
+	// what it measures; and of its newest point the time in milliseconds and the bits of its value.
+	labels     string
+	meta       atomic.Pointer[metricMeta]
+	newest     atomic.Int64
+	newestBits atomic.Uint64
 }
 
 // seriesRefresh is how stale the stored last_seen of a series or resource may be, in seconds.
@@ -130,7 +137,7 @@ func (c *seriesCache) reject(s *seriesInfo) {
 // String writes a series as Prometheus does, after its service.
 func (s *seriesInfo) String() string {
 	b := []byte(s.resource.service + " {")
-	for i, kv := range s.attributes {
+	for i, kv := range s.attrs() {
 		if i > 0 {
 			b = append(b, ", "...)
 		}

@@ -195,8 +195,7 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.SenderOrigins(), p.config.MaxRequestBytes, p.config.MaxRequests
 	ro.MaxReading, ro.MaxConnections, ro.ReadTimeout = max(p.config.MaxReading, int64(ro.MaxBody)), p.config.MaxConnections, p.config.ReadTimeout
 	ro.Admit, ro.Refused, ro.Authorize, ro.TLS = in.Admit, in.Refuse, p.authorize, p.otlpTLS.server()
-	p.profiles = p.profileReceiver(in)
-	ro.Handle = p.profiles
+	ro.Handle = p.furtherReceivers(in, ro)
 	p.otlp, err = otlp.Serve(in.Submit, ro)
 	if err != nil {
 		return err

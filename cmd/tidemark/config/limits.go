@@ -38,6 +38,7 @@ func (c *Config) ingestFlags(fs *flag.FlagSet) {
 func limitFlags(fs *flag.FlagSet, l *ingest.Limits) {
 	fs.DurationVar(&l.Oldest, "limit-oldest", l.Oldest, "how far in the past an item may lie before it is rejected; 0 accepts any age")
 	fs.DurationVar(&l.Ahead, "limit-ahead", l.Ahead, "how far in the future an item may lie before it is rejected")
+	fs.DurationVar(&l.OutOfOrder, "limit-out-of-order", l.OutOfOrder, "how much older than the newest point of its series a point of remote write may be before it is rejected")
 	for _, f := range []struct {
 		p           *int
 		name, usage string
@@ -72,8 +73,8 @@ func checkLimits(l *ingest.Limits) error {
 			return fmt.Errorf("--%s is %d: it must be at least 1", name, v)
 		}
 	}
-	if l.Oldest < 0 || l.Ahead < 0 {
-		return fmt.Errorf("--limit-oldest and --limit-ahead must not be negative")
+	if l.Oldest < 0 || l.Ahead < 0 || l.OutOfOrder < 0 {
+		return fmt.Errorf("--limit-oldest, --limit-ahead and --limit-out-of-order must not be negative")
 	}
 	return nil
 }
