@@ -13,6 +13,7 @@ type Subject struct {
 	Version   string `json:"version,omitempty"`
 	Instance  string `json:"instance,omitempty"`
 	Metric    string `json:"metric,omitempty"` // a metric the service is known by
+	Label     string `json:"label,omitempty"`  // the pool, queue or cache that the metric is about, where a service may have several
 	Rule      string `json:"rule,omitempty"`   // id of the rule or objective a person wrote
 }
 
@@ -48,11 +49,17 @@ type Alarm struct {
 	History  float64   `json:"history_days"` // how much of the series was known: the confidence
 	Paging   bool      `json:"paging"`       // an entry point, an objective or a rule: worth a message by itself
 
+	What string `json:"what,omitempty"` // what the metric measures, in words: "memory", "connections in use of pool orders"
+
 	// What a person wrote in a rule or an objective; empty for what was learned.
 	Name     string            `json:"name,omitempty"`
 	Severity Severity          `json:"severity,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 }
+
+// Supports says whether an alarm only adds to what others say: a metric that is not normal, without harm that anybody
+// would notice, is evidence in an incident and none by itself.
+func (a *Alarm) Supports() bool { return a.Subject.Metric != "" && a.Subject.Rule == "" && !a.Paging }
 
 // Severity is how loudly an incident speaks.
 type Severity string

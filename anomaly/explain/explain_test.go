@@ -179,7 +179,7 @@ func TestExplainWithoutTraces(t *testing.T) {
 	db, _ := seed(t)
 	e := New(Options{DB: db})
 	a := alarm("printer", anomaly.SymptomSaturation, 0)
-	a.Subject.Metric, a.Unit = "toner.level", "%"
+	a.Subject.Metric, a.Unit, a.Paging = "toner.level", "%", true
 	inc, err := e.Explain(t.Context(), Group(nil, []anomaly.Alarm{a}, nil).Changed[0], nil, noon.Add(5*time.Minute))
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func byBegan(a, b anomaly.Alarm) int {
 // key names the series of an alarm.
 func key(a anomaly.Alarm) string {
 	s := a.Subject
-	return strings.Join([]string{s.Env, s.Service, s.Operation, s.SpanKind, s.PeerKind, s.Peer, s.Version, s.Instance, s.Metric, s.Rule, string(a.Symptom)}, "\x00")
+	return strings.Join([]string{s.Env, s.Service, s.Operation, s.SpanKind, s.PeerKind, s.Peer, s.Version, s.Instance, s.Metric, s.Label, s.Rule, string(a.Symptom)}, "\x00")
 }
 
 // place puts one alarm where it belongs.
@@ -100,11 +100,16 @@ func (p *grouper) place(a anomaly.Alarm) {
 			home = i
 			continue
 		}
+		if a.Supports() {
+			break // it connects nothing
+		}
 		p.join(home, i)
 		i--
 	}
 	if home < 0 {
-		p.open(a)
+		if !a.Supports() {
+			p.open(a)
+		}
 		return
 	}
 	inc := &p.incidents[home]
@@ -185,8 +190,13 @@ func (p *grouper) join(i, j int) {
 	p.incidents = slices.Delete(p.incidents, j, j+1)
 }
 
-// touch keeps an incident's times true after an alarm of its changed.
+// touch keeps an incident's times true after an alarm of its changed. What only supports it does not say since when it
+// goes on, or that it does.
 func (p *grouper) touch(inc *anomaly.Incident, a anomaly.Alarm) {
+	if a.Supports() {
+		p.changed[inc.ID] = true
+		return
+	}
 	if a.Began.Before(inc.StartedAt) {
 		inc.StartedAt = a.Began
 	}

@@ -68,8 +68,11 @@ func order(alarms []anomaly.Alarm, g *Graph) {
 	})
 }
 
-// rankOf puts missing traffic after everything else.
+// rankOf puts missing traffic after everything else that harms, and what only supports the rest last.
 func rankOf(a anomaly.Alarm) float64 {
+	if a.Supports() {
+		return 2
+	}
 	if a.Symptom == anomaly.SymptomTraffic {
 		return 1
 	}
@@ -162,6 +165,8 @@ func titleOf(a anomaly.Alarm, peer string) string {
 	name := subject(a.Subject, peer)
 	now, usual := amount(a.Observed, a.Unit), amount(a.Expected, a.Unit)
 	switch {
+	case a.What != "":
+		return fmt.Sprintf("%s: %s %s, usually %s", a.Subject.Service, a.What, now, usual)
 	case a.Subject.Metric != "":
 		return fmt.Sprintf("%s: %s is %s, usually %s", name, a.Subject.Metric, now, usual)
 	case a.Symptom == anomaly.SymptomErrors:
@@ -217,8 +222,28 @@ func amount(v float64, unit string) string {
 		return percent(v)
 	case "/s":
 		return rate(v)
+	case "s":
+		return elapsed(v * 1e9)
+	case "By":
+		return bytes(v)
+	case "{cpu}":
+		return fmt.Sprintf("%.2g cores", v)
+	}
+	if strings.HasPrefix(unit, "{") { // things that are counted: what says which
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
 	}
 	return strings.TrimSpace(fmt.Sprintf("%.3g %s", v, unit))
+}
+
+// bytes writes an amount of memory.
+func bytes(v float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if v < 1024 {
+			return fmt.Sprintf("%.3g %s", v, unit)
+		}
+		v /= 1024
+	}
+	return fmt.Sprintf("%.3g GiB", v)
 }
 
 // elapsed writes nanoseconds.

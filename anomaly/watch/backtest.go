@@ -31,7 +31,7 @@ func (w *Watch) Backtest(ctx context.Context, from, to time.Time, s Settings, pr
 	if last.IsZero() {
 		return out, nil
 	}
-	r := &replay{watch: w, engine: newEngine(replayStep, s), progress: progress}
+	r := &replay{watch: w, engine: newEngine(replayStep, s), beside: newBeside(s), progress: progress}
 	done := map[string]anomaly.Incident{}
 	r.tell = func(c change) {
 		for _, id := range c.merged {
@@ -81,6 +81,8 @@ func (w *Watch) explained(ctx context.Context, incidents []anomaly.Incident) ([]
 type replay struct {
 	watch    *Watch
 	engine   *engine
+	beside   *beside
+	metrics  time.Time // since when metrics are read
 	keeper   keeper
 	tell     func(change)
 	progress func(done float64)
@@ -92,12 +94,17 @@ type batch struct {
 	from, to time.Time
 	names    map[uint64]query.WatchSeries
 	rows     []query.WatchRow
+	beside   besideRows
 	err      error
 }
 
 func (r *replay) run(ctx context.Context, from, to time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var err error
+	if r.metrics, err = r.watch.metricsSince(ctx, from, to); err != nil {
+		return err
+	}
 	batches := make(chan batch, 1)
 	go func() {
 		defer close(batches)
@@ -133,6 +140,9 @@ func (r *replay) read(ctx context.Context, from, to time.Time) batch {
 	if b.names, b.err = r.watch.o.DB.WatchNames(ctx, replayStep, w); b.err == nil {
 		b.rows, b.err = r.watch.o.DB.WatchRows(ctx, replayStep, w)
 	}
+	if b.err == nil {
+		b.beside, b.err = r.watch.readBeside(ctx, w, to.After(r.metrics))
+	}
 	if b.err != nil {
 		b.err = fmt.Errorf("read history from %s: %w", from.Format(time.RFC3339), b.err)
 	}
@@ -151,6 +161,7 @@ func (r *replay) play(ctx context.Context, b batch) error {
 		}
 		alarms := r.engine.advance(at+60, rows[:n])
 		rows = rows[n:]
+		alarms = append(alarms, r.beside.take(at, &b.beside)...)
 		if r.quiet {
 			continue
 		}
@@ -176,7 +187,7 @@ func (r *replay) handle(ctx context.Context, now time.Time, alarms []anomaly.Ala
 }
 
 // sortedIDs gives an order that does not depend on the map.
-func sortedIDs(names map[uint64]query.WatchSeries) []uint64 {
+func sortedIDs[T any](names map[uint64]T) []uint64 {
 	ids := make([]uint64, 0, len(names))
 	for id := range names {
 		ids = append(ids, id)

@@ -14,6 +14,7 @@ import (
 // the rows it is given alone, so that a replay decides as the live product did. It is not safe for concurrent use.
 type engine struct {
 	step     int64 // seconds between two judgements: 10 live, 60 over rollups of a minute
+	delay    int64 // seconds by which what is judged is known later than it is over
 	settings Settings
 
 	rows    map[uint64]ref // by id of the store
@@ -380,7 +381,7 @@ func (e *engine) move(now int64, s *series, p *part, c int, f finding, threshold
 
 // raise makes the alarm of a finding.
 func (e *engine) raise(now int64, s *series, p *part, c int, f finding) *anomaly.Alarm {
-	subject := anomaly.Subject{Env: s.env, Service: s.service, Operation: s.name, SpanKind: s.kind}
+	subject := s.subject()
 	r := &s.ring
 	if p != nil {
 		subject.Version, subject.Instance, r = p.version, p.instance, &p.ring
@@ -389,11 +390,20 @@ func (e *engine) raise(now int64, s *series, p *part, c int, f finding) *anomaly
 	if f.fine {
 		began = max(began, now-60)
 	}
-	a := &anomaly.Alarm{Subject: subject, Symptom: symptoms[c], Channel: names[c], Began: time.Unix(began, 0).UTC(), Detected: time.Unix(now, 0).UTC(),
+	a := &anomaly.Alarm{Subject: subject, Symptom: symptoms[c], Channel: names[c], Began: time.Unix(began, 0).UTC(), Detected: time.Unix(now+e.delay, 0).UTC(),
 		Unit: units[c], Observed: f.observed, Expected: f.expected, Lower: f.lower, Upper: finite(f.upper), Score: f.score, Once: onceInDays(f.score),
 		Sample: f.sample, History: float64(now-s.since) / 86400, Paging: e.pages(s)}
 	a.ID = alarmID(subject, a.Symptom, a.Began)
 	return a
+}
+
+// subject is what a series is about: a service, its operation, or whom it calls.
+func (k key) subject() anomaly.Subject {
+	switch k.kind {
+	case "service", "database", "messaging", "external":
+		return anomaly.Subject{Env: k.env, Service: k.service, Peer: k.name, PeerKind: k.kind}
+	}
+	return anomaly.Subject{Env: k.env, Service: k.service, Operation: k.name, SpanKind: k.kind}
 }
 
 // finite replaces what JSON has no number for: there is no upper limit.

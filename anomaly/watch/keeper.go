@@ -107,15 +107,20 @@ const (
 
 // take groups alarms and resolves what is over.
 func (k *keeper) take(now time.Time, alarms []anomaly.Alarm, g *explain.Graph) []change {
+	alarms, supporting := k.admit(alarms)
 	var out []change
 	if len(alarms) > 0 {
 		out = k.group(now, alarms, g)
+	}
+	if supporting = k.supported(supporting); len(supporting) > 0 {
+		out = together(out, k.group(now, supporting, g))
 	}
 	kept := k.incidents[:0]
 	for _, inc := range k.incidents {
 		if inc.Status == "open" && over(inc, now) {
 			end := lastEnd(inc)
 			inc.Status, inc.ResolvedAt, inc.UpdatedAt = "resolved", &end, now
+			inc.Alarms = ended(inc.Alarms, end)
 			out = append(out, change{incident: inc, kind: Resolved})
 		}
 		if inc.Status == "open" || now.Sub(*inc.ResolvedAt) < comeBack {
@@ -170,6 +175,9 @@ func (k *keeper) replace(inc anomaly.Incident, merged []string) {
 // over says that every alarm of an incident has ended some time ago.
 func over(inc anomaly.Incident, now time.Time) bool {
 	for _, a := range inc.Alarms {
+		if a.Supports() {
+			continue
+		}
 		if a.Ended.IsZero() || now.Sub(a.Ended) < resolveAfter {
 			return false
 		}
@@ -180,7 +188,7 @@ func over(inc anomaly.Incident, now time.Time) bool {
 func lastEnd(inc anomaly.Incident) time.Time {
 	end := inc.StartedAt
 	for _, a := range inc.Alarms {
-		if a.Ended.After(end) {
+		if !a.Supports() && a.Ended.After(end) {
 			end = a.Ended
 		}
 	}

@@ -45,9 +45,9 @@ func (w *Watch) learnHistory() bool {
 	w.mu.Lock()
 	settings := w.taught.settings
 	w.mu.Unlock()
-	e := newEngine(replayStep, settings)
+	e, b := newEngine(replayStep, settings), newBeside(settings)
 	to := began.Add(-lag).Truncate(time.Minute)
-	if err := w.learnFrom(e, to); err != nil {
+	if err := w.learnFrom(e, b, to); err != nil {
 		if w.ctx.Err() == nil {
 			w.counts.failures.Inc()
 			w.o.Logger.Warn("history is not learned yet", "error", err)
@@ -63,18 +63,18 @@ func (w *Watch) learnHistory() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.keeper.incidents = incidents
-	over := e.resume(to, w.keeper.incidents)
+	over := resume(to, w.keeper.incidents, e.each, b.each)
 	for _, inc := range incidents {
 		*w.keeper.about(inc.ID) = handling{told: true, explained: to, settled: true}
 	}
-	w.engine, w.learned = e, w.o.Now()
+	w.engine, w.beside, w.learned = e, b, w.o.Now()
 	w.o.Logger.Info("detection has learned what is stored", "series", len(e.series), "open_incidents", len(w.keeper.open()), "seconds", w.o.Now().Sub(began).Seconds())
 	w.handle(to, w.known(over))
 	return true
 }
 
 // learnFrom replays the stored minutes before a moment, as many days as may be read.
-func (w *Watch) learnFrom(e *engine, to time.Time) error {
+func (w *Watch) learnFrom(e *engine, b *beside, to time.Time) error {
 	ctx := query.Batch(w.ctx)
 	first, last, err := w.o.DB.WatchBounds(ctx, replayStep, to.Add(-memory))
 	if err != nil || last.IsZero() {
@@ -89,13 +89,14 @@ func (w *Watch) learnFrom(e *engine, to time.Time) error {
 			first = at
 		}
 	}
-	r := &replay{watch: w, engine: e, quiet: true}
+	r := &replay{watch: w, engine: e, beside: b, quiet: true}
+	b.minute, b.meters.minute = to.Unix()-60, to.Unix()-60
 	return r.run(ctx, first.Truncate(replayStep), to)
 }
 
-// resume joins the alarms that an engine has found over history with those of the incidents that were kept, and gives
+// resume joins the alarms that were found over history, as each gives them, with those of the incidents that were kept, and gives
 // those that it no longer finds: they have ended.
-func (e *engine) resume(now time.Time, incidents []anomaly.Incident) (over []anomaly.Alarm) {
+func resume(now time.Time, incidents []anomaly.Incident, each ...func(func(*open))) (over []anomaly.Alarm) {
 	type slot struct {
 		subject anomaly.Subject
 		channel anomaly.Channel
@@ -108,14 +109,17 @@ func (e *engine) resume(now time.Time, incidents []anomaly.Incident) (over []ano
 			}
 		}
 	}
-	e.each(func(o *open) {
+	join := func(o *open) {
 		k := slot{o.alarm.Subject, o.alarm.Channel}
 		if a := known[k]; a != nil {
 			c := *a
 			o.alarm = &c
 			delete(known, k)
 		}
-	})
+	}
+	for _, f := range each {
+		f(join)
+	}
 	for _, a := range known {
 		c := *a
 		c.Ended = now.UTC()
@@ -159,12 +163,18 @@ func (w *Watch) known(changed []anomaly.Alarm) []anomaly.Alarm {
 			seen[a.ID] = true
 		}
 	}
-	w.engine.each(func(o *open) {
+	w.each(func(o *open) {
 		if a := *o.alarm; !o.usual && !seen[a.ID] && !told[a.ID] && !w.taught.silent(a) {
 			out = append(out, a)
 		}
 	})
 	return out
+}
+
+// each calls f for every series that is in alarm, of whatever kind. Called with mu held.
+func (w *Watch) each(f func(*open)) {
+	w.engine.each(f)
+	w.beside.each(f)
 }
 
 // round judges the steps before a moment.
@@ -180,6 +190,14 @@ func (w *Watch) round(now time.Time) {
 			w.o.Logger.Warn("a round of detection failed", "error", err)
 		}
 		return
+	}
+	for _, judge := range []func(context.Context, time.Time) ([]anomaly.Alarm, error){w.judgeCalls, w.judgeMetrics} {
+		more, err := judge(ctx, now.Add(lag))
+		if err != nil && w.ctx.Err() == nil {
+			w.counts.failures.Inc()
+			w.o.Logger.Warn("a part of a round of detection failed", "error", err)
+		}
+		alarms = append(alarms, more...)
 	}
 	ruled := w.rules(ctx, now)
 	w.mu.Lock()

@@ -142,7 +142,7 @@ func onceInDays(score float64) float64 { return math.Exp(min(score, 50)) / 400 }
 // alarmID is the same for the same series and beginning, live and in a replay.
 func alarmID(s anomaly.Subject, symptom anomaly.Symptom, began time.Time) string {
 	h := sha256.New()
-	for _, x := range []string{s.Env, s.Service, s.Operation, s.SpanKind, s.Peer, s.PeerKind, s.Version, s.Instance, s.Metric, s.Rule, string(symptom), began.UTC().Format(time.RFC3339)} {
+	for _, x := range []string{s.Env, s.Service, s.Operation, s.SpanKind, s.Peer, s.PeerKind, s.Version, s.Instance, s.Metric, s.Label, s.Rule, string(symptom), began.UTC().Format(time.RFC3339)} {
 		h.Write([]byte(x))
 		h.Write([]byte{0})
 	}

@@ -21,15 +21,16 @@ import (
 
 // Options say what a Watch stands on. Zero fields take the defaults in brackets.
 type Options struct {
-	DB         *query.DB
-	Conn       driver.Conn // incidents are written through it
-	Explain    *explain.Explainer
-	Rules      func(ctx context.Context, now time.Time) ([]anomaly.Alarm, error) // alarms of what people wrote, as they are now (none)
-	Publish    func(anomaly.Incident, Change)                                    // of every change; it must not block (nobody is told)
-	Changed    func()                                                            // the open incidents are others than before; it must not block
-	Now        func() time.Time                                                  // (time.Now)
-	Registerer prometheus.Registerer                                             // nil: nothing is counted
-	Logger     *slog.Logger                                                      // (slog.Default())
+	DB           *query.DB
+	Conn         driver.Conn // incidents are written through it
+	Explain      *explain.Explainer
+	Rules        func(ctx context.Context, now time.Time) ([]anomaly.Alarm, error) // alarms of what people wrote, as they are now (none)
+	Publish      func(anomaly.Incident, Change)                                    // of every change; it must not block (nobody is told)
+	Changed      func()                                                            // the open incidents are others than before; it must not block
+	Now          func() time.Time                                                  // (time.Now)
+	Registerer   prometheus.Registerer                                             // nil: nothing is counted
+	MetricSeries int                                                               // stored series of metrics that are watched at most (DefaultMetricSeries)
+	Logger       *slog.Logger                                                      // (slog.Default())
 }
 
 const (
@@ -47,6 +48,7 @@ type Watch struct {
 
 	mu      sync.Mutex // guards what follows
 	engine  *engine    // nil until history has been learned
+	beside  *beside    // calls and metrics; nil as long
 	keeper  keeper
 	taught  taught
 	learned time.Time // when history had been learned
@@ -62,12 +64,16 @@ type counts struct {
 	ticks, failures prometheus.Counter
 	took            prometheus.Histogram
 	series, open    prometheus.GaugeFunc
+	left            prometheus.Gauge
 }
 
 // New begins to learn what is stored, and then to watch.
 func New(ctx context.Context, o Options) (*Watch, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MetricSeries == 0 {
+		o.MetricSeries = DefaultMetricSeries
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -101,10 +107,19 @@ func (w *Watch) register() error {
 		defer w.mu.Unlock()
 		return float64(len(w.keeper.open()))
 	})
+	w.counts.left = prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemark_detection_metric_series_left_out", Help: "Stored series of metrics that are not watched because there are more than are watched at most."})
+	metrics := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemark_detection_metric_series", Help: "Metrics of services that are watched: CPU, memory, runtime, pools, queues, caches."}, func() float64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.beside == nil {
+			return 0
+		}
+		return float64(len(w.beside.meters.series))
+	})
 	if w.o.Registerer == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{w.counts.ticks, w.counts.failures, w.counts.took, w.counts.series, w.counts.open} {
+	for _, c := range []prometheus.Collector{w.counts.left, metrics, w.counts.ticks, w.counts.failures, w.counts.took, w.counts.series, w.counts.open} {
 		if err := w.o.Registerer.Register(c); err != nil {
 			return fmt.Errorf("register the metrics of detection: %w", err)
 		}
