@@ -1,0 +1,392 @@
+package prom
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// exactScope marks, in metric_series, the series of remote write: their attributes are all their labels, __name__
+// among them, and nothing is translated.
+const exactScope = "__prometheus__"
+
+// metric is one kind of series under a stored name.
+type metric struct {
+	metricKey
+	description string
+	series      uint64
+	first, last int64 // ms
+}
+
+// metricKey tells the metrics of one stored name apart.
+type metricKey struct {
+	stored, typ, temporality, unit string
+	monotonic, exact               bool
+}
+
+// source is a metric, or a virtual one, under one of its names.
+type source struct {
+	*metric
+	part
+	virtual *virtual
+}
+
+// entry is one series of a family.
+type entry struct {
+	fingerprint uint64
+	labels      labels.Labels // without the name, unless exact
+	first, last int64         // ms; the stored ones lag by up to seenLag
+}
+
+// seenLag is how far the stored first_seen and last_seen of a series may be from the truth, in milliseconds.
+const seenLag = 601_000
+
+func (e *entry) within(mint, maxt int64) bool {
+	return maxt >= e.first-seenLag && mint <= e.last+seenLag
+}
+
+// family is the series under one stored name.
+type family struct {
+	mu      sync.Mutex
+	loaded  time.Time
+	known   map[uint64]*entry
+	entries map[metricKey][]*entry // sorted by labels
+	size    int
+}
+
+// index knows which series there are. It is a copy of metric_series that is read when asked for and kept: what is
+// known of a name is read whole once, and afterwards only what came.
+type index struct {
+	columns *columns
+	tr      *translator
+	ttl     time.Duration // how old what is known may be
+	max     int           // series kept
+	virtual []*virtual
+	senders resources
+
+	mu       sync.Mutex
+	loaded   time.Time
+	byName   map[string][]source // by the name in PromQL
+	names    []string            // sorted
+	families map[string]*family  // by the stored name
+	kept     int
+}
+
+func newIndex(c *columns, tr *translator, ttl time.Duration, most int) *index {
+	return &index{columns: c, tr: tr, ttl: ttl, max: most, families: map[string]*family{}}
+}
+
+// forget makes the next question read everything anew.
+func (x *index) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.loaded, x.byName, x.names, x.families, x.kept = time.Time{}, nil, nil, map[string]*family{}, 0
+	x.senders.mu.Lock()
+	x.senders.all = nil
+	x.senders.mu.Unlock()
+}
+
+// catalog is every name in PromQL with what stands behind it.
+func (x *index) catalog(ctx context.Context) (map[string][]source, []string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.byName != nil && time.Since(x.loaded) < x.ttl {
+		return x.byName, x.names, nil
+	}
+	stored, err := x.readCatalog(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	byName := make(map[string][]source, 2*len(stored))
+	for _, m := range stored {
+		for _, p := range x.tr.parts(m) {
+			byName[p.name] = append(byName[p.name], source{metric: m, part: p})
+		}
+	}
+	for _, v := range x.virtual {
+		for _, name := range v.names {
+			byName[name] = append(byName[name], source{metric: &v.metric, part: part{name, kindVirtual}, virtual: v})
+		}
+	}
+	x.byName, x.names, x.loaded = byName, slices.Sorted(maps.Keys(byName)), time.Now()
+	return x.byName, x.names, nil
+}
+
+func (x *index) readCatalog(ctx context.Context) ([]*metric, error) {
+	var all []*metric
+	var name, typ, temporality, unit, description proto.ColStr
+	var monotonic, exact proto.ColUInt8
+	var count proto.ColUInt64
+	var first, last proto.ColUInt32
+	err := x.columns.run(ctx, statement{
+		sql: `SELECT CAST(name, 'String') AS n, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, CAST(scope = {scope:String}, 'UInt8') AS exact,
+any(CAST(description, 'String')) AS d, uniq(fingerprint) AS c, min(toUnixTimestamp(first_seen)) AS first, max(toUnixTimestamp(last_seen)) AS last
+FROM {{metric_series}} GROUP BY n, t, p, u, m, exact`,
+		params: map[string]any{"scope": exactScope},
+		result: proto.Results{{Name: "n", Data: &name}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
+			{Name: "exact", Data: &exact}, {Name: "d", Data: &description}, {Name: "c", Data: &count}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
+		block: func() error {
+			for i := range name.Rows() {
+				all = append(all, &metric{
+					metricKey:   metricKey{name.Row(i), typ.Row(i), temporality.Row(i), unit.Row(i), monotonic[i] == 1, exact[i] == 1},
+					description: description.Row(i), series: count[i], first: int64(first[i]) * 1000, last: int64(last[i]) * 1000,
+				})
+			}
+			return nil
+		},
+	})
+	return all, err
+}
+
+// picked are the chosen series of one source.
+type picked struct {
+	source
+	entries []*entry // sorted by labels, nil for virtual ones
+	whole   bool     // all series under the stored name
+}
+
+// choose finds the sources with series between two times that the matchers choose. What is asked of le and quantile
+// of parts that get them on reading is left to the reader.
+func (x *index) choose(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher) ([]picked, error) {
+	sources, err := x.sources(ctx, mint, maxt, matchers)
+	if err != nil {
+		return nil, err
+	}
+	var out []picked
+	families := map[string]*family{}
+	for _, s := range sources {
+		if s.virtual != nil {
+			out = append(out, picked{source: s})
+			continue
+		}
+		f := families[s.stored]
+		if f == nil {
+			if f, err = x.family(ctx, s.stored); err != nil {
+				return nil, err
+			}
+			families[s.stored] = f
+		}
+		p := picked{source: s}
+		f.mu.Lock()
+		all := f.entries[s.metricKey]
+		p.whole = len(f.entries) == 1
+		f.mu.Unlock()
+		rest := s.rest(matchers)
+		for _, e := range all {
+			if e.within(mint, maxt) && matches(e.labels, rest) {
+				p.entries = append(p.entries, e)
+			}
+		}
+		p.whole = p.whole && len(p.entries) == len(all)
+		if len(p.entries) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// sources are those whose names the matchers choose.
+func (x *index) sources(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher) ([]source, error) {
+	byName, names, err := x.catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var byNameMatchers []*labels.Matcher
+	for _, m := range matchers {
+		if m.Name == model.MetricNameLabel {
+			if m.Type == labels.MatchEqual {
+				names = slices.DeleteFunc([]string{m.Value}, func(s string) bool { return byName[s] == nil })
+			}
+			byNameMatchers = append(byNameMatchers, m)
+		}
+	}
+	var out []source
+	for _, name := range names {
+		if !slices.ContainsFunc(byNameMatchers, func(m *labels.Matcher) bool { return !m.Matches(name) }) {
+			for _, s := range byName[name] {
+				if s.virtual != nil || maxt >= s.first-seenLag && mint <= s.last+seenLag {
+					out = append(out, s)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// rest are the matchers that remain when the name is chosen and what is made on reading is left to the reader.
+func (s *source) rest(matchers []*labels.Matcher) []*labels.Matcher {
+	var out []*labels.Matcher
+	for _, m := range matchers {
+		made := m.Name == model.MetricNameLabel || s.kind == kindBucket && m.Name == model.BucketLabel || s.kind == kindQuantile && m.Name == model.QuantileLabel
+		if !made {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func matches(ls labels.Labels, matchers []*labels.Matcher) bool {
+	for _, m := range matchers {
+		if !m.Matches(ls.Get(m.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// ErrTooManySeries is the answer when more series are asked for than may be kept.
+type ErrTooManySeries struct{ Max int }
+
+func (e ErrTooManySeries) Error() string {
+	return fmt.Sprintf("query processing would hold more than %d series in memory: choose fewer by name or label, or raise --prom-max-series", e.Max)
+}
+
+// family reads what there is under a stored name, or only what came since it was read last.
+func (x *index) family(ctx context.Context, stored string) (*family, error) {
+	x.mu.Lock()
+	f := x.families[stored]
+	if f == nil {
+		f = &family{known: map[uint64]*entry{}, entries: map[metricKey][]*entry{}}
+		x.families[stored] = f
+	}
+	x.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.loaded.IsZero() && time.Since(f.loaded) < x.ttl {
+		return f, nil
+	}
+	senders, err := x.resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var missing []uint64
+	if f.loaded.IsZero() {
+		err = x.readSeries(ctx, f, stored, nil, senders)
+	} else if missing, err = x.seen(ctx, f, stored); err == nil && len(missing) > 0 {
+		err = x.readSeries(ctx, f, stored, missing, senders)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.loaded = time.Now()
+	x.account(f, stored)
+	return f, nil
+}
+
+// account keeps the number of kept series under its bound by forgetting the families read longest ago.
+func (x *index) account(f *family, stored string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.kept += len(f.known) - f.size
+	f.size = len(f.known)
+	for x.kept > x.max && len(x.families) > 1 {
+		oldest := ""
+		for name, other := range x.families {
+			if name != stored && other.size > 0 && (oldest == "" || other.loaded.Before(x.families[oldest].loaded)) {
+				oldest = name
+			}
+		}
+		if oldest == "" {
+			return
+		}
+		x.kept -= x.families[oldest].size
+		delete(x.families, oldest)
+	}
+}
+
+// seen reads again when series were seen, and tells those not known yet.
+func (x *index) seen(ctx context.Context, f *family, stored string) (missing []uint64, err error) {
+	var fingerprint proto.ColUInt64
+	var first, last proto.ColUInt32
+	err = x.columns.run(ctx, statement{
+		sql:    `SELECT fingerprint, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last FROM {{metric_series}} WHERE name = {name:String}`,
+		params: map[string]any{"name": stored},
+		result: proto.Results{{Name: "fingerprint", Data: &fingerprint}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
+		block: func() error {
+			for i, fp := range fingerprint {
+				if e := f.known[fp]; e == nil {
+					missing = append(missing, fp)
+				} else if l, b := int64(last[i])*1000, int64(first[i])*1000; l > e.last || b < e.first {
+					f.known[fp] = &entry{fp, e.labels, min(b, e.first), max(l, e.last)} // others may hold the old one
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for k, all := range f.entries {
+		fresh := make([]*entry, len(all)) // others may read the old one
+		for i, e := range all {
+			fresh[i] = f.known[e.fingerprint]
+		}
+		f.entries[k] = fresh
+	}
+	return missing, nil
+}
+
+// readSeries adds the series under a stored name, or those of them that are missing. Called with f.mu held.
+func (x *index) readSeries(ctx context.Context, f *family, stored string, missing []uint64, senders map[uint64]*resource) error {
+	var fingerprint, sender proto.ColUInt64
+	var typ, temporality, unit proto.ColStr
+	var monotonic, exact proto.ColUInt8
+	var first, last proto.ColUInt32
+	keys, values := new(proto.ColStr).Array(), new(proto.ColStr).Array()
+	st := statement{
+		sql: `SELECT fingerprint, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, CAST(scope = {scope:String}, 'UInt8') AS exact, toUInt64(resource) AS r,
+mapKeys(attributes) AS keys, mapValues(attributes) AS values, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last
+FROM {{metric_series}} WHERE name = {name:String}`,
+		params: map[string]any{"name": stored, "scope": exactScope},
+		result: proto.Results{{Name: "fingerprint", Data: &fingerprint}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
+			{Name: "exact", Data: &exact}, {Name: "r", Data: &sender}, {Name: "keys", Data: keys}, {Name: "values", Data: values}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
+	}
+	if missing != nil {
+		st.chosen, st.sql = missing, st.sql+" AND fingerprint IN (SELECT fingerprint FROM chosen)"
+	}
+	added := map[metricKey][]*entry{}
+	b := labels.NewScratchBuilder(16)
+	st.block = func() error {
+		for i, fp := range fingerprint {
+			if e := f.known[fp]; e != nil {
+				e.first, e.last = min(e.first, int64(first[i])*1000), max(e.last, int64(last[i])*1000)
+				continue
+			}
+			if len(f.known) >= x.max {
+				return ErrTooManySeries{x.max}
+			}
+			e := &entry{fingerprint: fp, first: int64(first[i]) * 1000, last: int64(last[i]) * 1000}
+			if exact[i] == 1 {
+				b.Reset()
+				ks, vs := keys.Row(i), values.Row(i)
+				for j, k := range ks {
+					b.Add(k, vs[j])
+				}
+				b.Sort()
+				e.labels = b.Labels()
+			} else {
+				e.labels = x.tr.labelsOf(&b, keys.Row(i), values.Row(i), senders[sender[i]], true)
+			}
+			f.known[fp] = e
+			k := metricKey{stored, typ.Row(i), temporality.Row(i), unit.Row(i), monotonic[i] == 1, exact[i] == 1}
+			added[k] = append(added[k], e)
+		}
+		return nil
+	}
+	if err := x.columns.run(ctx, st); err != nil {
+		return err
+	}
+	for k, es := range added {
+		all := append(slices.Clone(f.entries[k]), es...)
+		slices.SortFunc(all, func(a, b *entry) int { return labels.Compare(a.labels, b.labels) })
+		f.entries[k] = all
+	}
+	return nil
+}
