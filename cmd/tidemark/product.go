@@ -35,6 +35,7 @@ import (
 	"github.com/tidemarkhq/tidemark/query/auth"
 	"github.com/tidemarkhq/tidemark/query/dashboards"
 	"github.com/tidemarkhq/tidemark/query/live"
+	"github.com/tidemarkhq/tidemark/query/prom"
 	"github.com/tidemarkhq/tidemark/store"
 	"github.com/tidemarkhq/tidemark/store/engine"
 	"github.com/tidemarkhq/tidemark/web"
@@ -57,6 +58,7 @@ type product struct {
 	httpTLS     *certificates
 	db          *query.DB // nil without the query role, as is hub
 	hub         *live.Hub
+	prom        *prom.Engine // nil without the query role
 	deployments *explain.Noticer
 	explain     *explain.Explainer
 	watch       *watch.Watch
@@ -209,8 +211,13 @@ func (p *product) startQuery(context.Context) error {
 		return nil
 	}
 	p.db = query.New(p.conn, query.Options{Registerer: p.metrics})
+	var err error
+	if p.prom, err = prom.New(p.db, prom.Options{DSN: p.dsn, Version: version, Logger: p.log, Registerer: p.metrics}); err != nil {
+		return err
+	}
+	p.onStop(func(context.Context) error { return p.prom.Close() })
 	p.hub = live.New(live.Options{
-		Evaluate: api.Evaluate(p.db, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }, p.openIncidents), Problem: func(err error) any { return api.Describe(err, "") },
+		Evaluate: api.Evaluate(p.db, p.prom, func(ctx context.Context) (any, error) { return p.api.CurrentStatus(ctx) }, p.openIncidents), Problem: func(err error) any { return api.Describe(err, "") },
 		Origins: p.config.Origins(), Logger: p.log, Metrics: p.metrics,
 	})
 	p.onStop(p.hub.Close)
@@ -235,7 +242,7 @@ func (p *product) startHTTP(context.Context) error {
 		TracerProvider: otel.GetTracerProvider(),
 	}
 	if p.hub != nil {
-		o.Live, o.Web = p.hub, web.Handler()
+		o.Live, o.Web, o.Prom = p.hub, web.Handler(), p.prom
 		var err error
 		if o.Dashboards, err = dashboards.New(p.conn); err != nil {
 			return err

@@ -30,6 +30,7 @@ import (
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/auth"
 	"github.com/tidemarkhq/tidemark/query/dashboards"
+	"github.com/tidemarkhq/tidemark/query/prom"
 	"github.com/tidemarkhq/tidemark/store"
 )
 
@@ -51,6 +52,7 @@ type Options struct {
 
 	Deploy func(context.Context, query.Deployment) (query.Deployment, error) // stores a posted deployment; nil: 404
 
+	Prom       *prom.Engine        // PromQL; nil: 404
 	Dashboards *dashboards.Library // nil: 404
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404

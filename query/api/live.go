@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/live"
+	"github.com/tidemarkhq/tidemark/query/prom"
 )
 
 // liveQuery is what a viewer subscribes to; see LiveQuery in web/src/api/types.ts.
@@ -32,14 +33,15 @@ type liveQuery struct {
 	SampleType string   `json:"sample_type"`
 	Label      []string `json:"label"` // KEY:VALUE
 	Members    int      `json:"members"`
+	liveProm
 }
 
 // lookBack is how far behind the newest point an update looks again, for spans that arrive late.
 const lookBack = 40 * time.Second
 
 // Evaluate answers live subscriptions with the answers of the GET endpoints. status is the answer of GET /status,
-// incidents that of GET /incidents with those that are open.
-func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)) live.Evaluate {
+// incidents that of GET /incidents with those that are open; engine answers PromQL and may be nil.
+func Evaluate(db *query.DB, engine *prom.Engine, status, incidents func(context.Context) (any, error)) live.Evaluate {
 	return func(ctx context.Context, raw json.RawMessage, from string, since time.Time) (live.Answer, error) {
 		var q liveQuery
 		if err := json.Unmarshal(raw, &q); err != nil {
@@ -53,7 +55,7 @@ func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)
 		if err != nil {
 			return live.Answer{}, err
 		}
-		e := evaluation{db, q, w, since, now}
+		e := evaluation{db, engine, q, w, since, now}
 		switch q.Kind {
 		case "red":
 			return e.red(ctx)
@@ -71,6 +73,8 @@ func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)
 			return whole(data, now), err
 		case "logs":
 			return e.logs(ctx)
+		case "promql":
+			return e.promql(ctx)
 		case "profile_series":
 			return e.profileSeries(ctx)
 		case "incidents":
@@ -80,7 +84,7 @@ func Evaluate(db *query.DB, status, incidents func(context.Context) (any, error)
 			data, err := status(ctx)
 			return whole(data, now), err
 		}
-		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, logs, map, profile_series, incidents or status", q.Kind)}
+		return live.Answer{}, &query.InputError{Field: "kind", Reason: fmt.Sprintf("%q is not red, heatmap, services, metric, promql, logs, map, profile_series, incidents or status", q.Kind)}
 	}
 }
 
@@ -91,6 +95,7 @@ func whole(data any, now time.Time) live.Answer {
 
 type evaluation struct {
 	db    *query.DB
+	prom  *prom.Engine
 	q     liveQuery
 	w     query.Window
 	since time.Time

@@ -10,7 +10,7 @@ import (
 
 func TestLiveProfileSeries(t *testing.T) {
 	s, conn := serve(t, nil)
-	evaluate := Evaluate(query.New(conn, query.Options{}), nil, nil)
+	evaluate := Evaluate(query.New(conn, query.Options{}), nil, nil, nil)
 	ask := func(q string) (*query.ProfileSeries, time.Duration, error) {
 		a, err := evaluate(t.Context(), json.RawMessage(q), "now-1h", time.Time{})
 		series, _ := a.Data.(*query.ProfileSeries)

@@ -25,6 +25,7 @@ type ChartQuestion struct {
 	Step    time.Duration // 0: as wide as a chart needs
 	Instant bool          // the values at the window's end only
 	Limit   int           // series of an expression (200)
+	From    time.Time     // answer from here on only, as part of the window; zero: from its beginning
 }
 
 // ChartAnswer is what expressions are worth over time, in columns: value i is that at from + i·step.
@@ -109,6 +110,9 @@ func (e *Engine) Chart(ctx context.Context, q ChartQuestion) (*ChartAnswer, erro
 	}
 	now := time.Now()
 	first, last := q.Window.From.Truncate(q.Step), q.Window.To.Truncate(q.Step)
+	if q.From.After(q.Window.From) {
+		first = q.From.Truncate(q.Step)
+	}
 	if q.Instant {
 		first, last = q.Window.To, q.Window.To
 	}
