@@ -1,7 +1,8 @@
 // What the questions about profiles answer; see query/profiles*.go.
 import type { Scope } from "@/app/range";
+import type { BaseParams } from "@/lib/profilebase";
 import { scoped } from "./queries";
-import type { Range } from "./types";
+import type { FrameOperationsAnswer, Range } from "./types";
 
 export interface ProfileKind {
   service: string;
@@ -94,10 +95,24 @@ export interface ProfileChoice {
   label?: string[];
 }
 
+/** GET /profiles/labels */
+export interface ProfileLabelsAnswer {
+  range: Range;
+  labels: { key: string; source: "sample" | "resource"; values: { value: string; count: number }[]; more: boolean }[];
+}
+
 const POLL_MS = 30_000;
 
+/** How many functions a chart tells apart. */
+export const SERIES_MEMBERS = 8;
+
+/** Calls that an answer lists; the smaller ones beyond count in their callers. */
+const FLAME_NODES = 100_000;
+
 export const kindsQuery = (scope: Scope, service?: string) => scoped<{ profiles: ProfileKind[] }>("/profiles", { ...scope, env: undefined }, { service }, POLL_MS);
-export const flameQuery = (scope: Scope, choice: ProfileChoice) => scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes: 50_000 }, POLL_MS);
-export const profileSeriesQuery = (scope: Scope, choice: ProfileChoice) => scoped<ProfileSeriesAnswer>("/profiles/series", { ...scope, env: undefined }, { ...choice, members: 8 }, POLL_MS);
-export const compareQuery = (scope: Scope, choice: ProfileChoice, base: { base_from?: string; base_to?: string; base_version?: string; base_instance?: string }) =>
-  scoped<ProfileComparison>("/profiles/compare", { ...scope, env: undefined }, { ...choice, ...base, nodes: 50_000 }, POLL_MS);
+export const flameQuery = (scope: Scope, choice: ProfileChoice) => scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes: FLAME_NODES }, POLL_MS);
+export const profileSeriesQuery = (scope: Scope, choice: ProfileChoice) => scoped<ProfileSeriesAnswer>("/profiles/series", { ...scope, env: undefined }, { ...choice, members: SERIES_MEMBERS }, POLL_MS);
+export const compareQuery = (scope: Scope, choice: ProfileChoice, base: BaseParams) =>
+  scoped<ProfileComparison>("/profiles/compare", { ...scope, env: undefined }, { ...choice, ...base, nodes: FLAME_NODES }, POLL_MS);
+export const labelsQuery = (scope: Scope, { service, type, version, instance }: ProfileChoice) => scoped<ProfileLabelsAnswer>("/profiles/labels", { ...scope, env: undefined }, { service, type, version, instance }, POLL_MS);
+export const operationsOfFunction = (scope: Scope, choice: ProfileChoice, fn: string) => scoped<FrameOperationsAnswer>("/profiles/operations", { ...scope, env: undefined }, { ...choice, function: fn }, POLL_MS);

@@ -1,28 +1,34 @@
 import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useAppearance } from "@/app/theme";
+import { changeWords, percent } from "@/lib/profilescale";
 import { type Flame, neighbour, nodeAt, project, sides } from "@/lib/flame";
 import { type FlameColour, type FlameView, paint, ROW } from "./paintFlame";
 import css from "./FlameGraph.module.css";
 
-interface Props {
-  flame: Flame;
-  label: string;
+/** How trees of one selection are drawn and spoken of. */
+export interface Drawn {
   colour: FlameColour;
   /** Frames that a search found. */
   found: Uint8Array | null;
   /** A value of the tree in words. */
   words: (v: number) => string;
+  /** A value of a compared tree, weighed (see Flame.weights), in words. */
+  compare?: (v: number) => string;
   /** A click that is no zoom: the function to look at. */
   onFunction?: (name: string) => void;
-  /** The root is at the bottom: for callers. */
-  upward?: boolean;
+}
+
+interface Props extends Drawn {
+  flame: Flame;
+  label: string;
 }
 
 const LEAST_HEIGHT = 240;
 const MOST_HEIGHT = 900;
 
 /** A call tree: width is what a call takes, with what it calls. Click or Enter zooms, Escape goes back. */
-export function FlameGraph({ flame, label, colour, found, words, onFunction }: Props) {
+export function FlameGraph({ flame, label, colour, found, words, compare, onFunction }: Props) {
+  const say: Saying = useMemo(() => ({ words, compare: compare ?? words }), [words, compare]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
@@ -105,7 +111,7 @@ export function FlameGraph({ flame, label, colour, found, words, onFunction }: P
       hover.current = node;
       schedule();
     }
-    showTip(tip.current!, scroller.current!, flame, node, e, words);
+    showTip(tip.current!, scroller.current!, flame, node, e, say);
   };
   const leave = () => {
     hover.current = -1;
@@ -133,7 +139,7 @@ export function FlameGraph({ flame, label, colour, found, words, onFunction }: P
     } else if (e.key === "Home") zoomTo(0);
   };
 
-  const spoken = useMemo(() => (focus < 0 ? "" : describe(flame, focus, words)), [flame, focus, words]);
+  const spoken = useMemo(() => (focus < 0 ? "" : describe(flame, focus, say)), [flame, focus, say]);
   return (
     <div className={css.flame}>
       <div className={css.crumb}>
@@ -144,10 +150,10 @@ export function FlameGraph({ flame, label, colour, found, words, onFunction }: P
             </button>
             <span aria-hidden>›</span>
             <span className={css.zoomed}>{nameOf(flame, zoom)}</span>
-            <span className={css.value}>{describeShare(flame, zoom, words)}</span>
+            <span className={css.value}>{describeShare(flame, zoom, say)}</span>
           </>
         ) : (
-          <span className={css.value}>{describeShare(flame, 0, words)}</span>
+          <span className={css.value}>{describeShare(flame, 0, say)}</span>
         )}
       </div>
       <div
@@ -197,19 +203,24 @@ export function nameOf(f: Flame, node: number): string {
   return frame < 0 ? "all" : f.frames[frame]!.function;
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+interface Saying {
+  words: (v: number) => string;
+  compare: (v: number) => string;
 }
 
-function describeShare(f: Flame, node: number, words: (v: number) => string): string {
-  const whole = f.total[0] || 1;
-  const text = `${words(f.total[node]!)}, ${percent(f.total[node]! / whole)}`;
-  if (!f.baseTotal) return text;
-  return `${text}; before ${words(f.baseTotal[node]!)}, ${percent(f.baseTotal[node]! / (f.baseTotal[0] || 1))}`;
+function describeShare(f: Flame, node: number, say: Saying): string {
+  if (!f.baseTotal) return `${say.words(f.total[node]!)}, ${percent(f.total[node]! / (f.total[0] || 1))}`;
+  const [now, was] = compared(f, node);
+  return `${say.compare(now)}, before ${say.compare(was)} (${changeWords(now, was, say.compare)})`;
 }
 
-function describe(f: Flame, node: number, words: (v: number) => string): string {
-  return `${nameOf(f, node)}: ${describeShare(f, node, words)}, by itself ${words(f.self[node]!)}`;
+function compared(f: Flame, node: number): [number, number] {
+  const [a, b] = sides(f);
+  return [f.total[node]! * a, (f.baseTotal?.[node] ?? 0) * b];
+}
+
+function describe(f: Flame, node: number, say: Saying): string {
+  return `${nameOf(f, node)}: ${describeShare(f, node, say)}, by itself ${say.words(f.self[node]!)}`;
 }
 
 function framesTo(f: Flame, node: number): number[] {
@@ -231,19 +242,17 @@ function samePath(old: Flame, next: Flame, frames: readonly number[]): number {
   return at;
 }
 
-function showTip(el: HTMLDivElement, box: HTMLDivElement, f: Flame, node: number, e: { clientX: number; clientY: number }, words: (v: number) => string) {
+function showTip(el: HTMLDivElement, box: HTMLDivElement, f: Flame, node: number, e: { clientX: number; clientY: number }, say: Saying) {
   if (node < 0 || !project(f, node, 0)) {
     el.hidden = true;
     return;
   }
   const frame = f.frames[f.frame[node]!];
   const whole = f.total[0] || 1;
-  const lines: string[] = [`${words(f.total[node]!)} · ${percent(f.total[node]! / whole)} with what it calls`, `${words(f.self[node]!)} · ${percent(f.self[node]! / whole)} by itself`];
+  const lines: string[] = [`${say.words(f.total[node]!)} · ${percent(f.total[node]! / whole)} with what it calls`, `${say.words(f.self[node]!)} · ${percent(f.self[node]! / whole)} by itself`];
   if (f.baseTotal) {
-    const [a, b] = sides(f);
-    const now = f.total[node]! * a;
-    const was = f.baseTotal[node]! * b;
-    lines.push(was === 0 ? "not there before" : now === 0 ? "no longer there" : `${percent(was)} of the whole before: ${now >= was ? "+" : "−"}${percent(Math.abs(now / was - 1))}`);
+    const [now, was] = compared(f, node);
+    lines.unshift(`now ${say.compare(now)}, before ${say.compare(was)}: ${changeWords(now, was, say.compare)}`);
   }
   if (frame?.file) lines.push(`${frame.file}${frame.line ? `:${frame.line}` : ""}`);
   el.replaceChildren(line("strong", nameOf(f, node)), ...lines.map((l) => line("div", l)));

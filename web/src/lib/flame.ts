@@ -30,6 +30,8 @@ export interface Flame {
   total: Float64Array;
   baseSelf: Float64Array | null;
   baseTotal: Float64Array | null;
+  /** What values of this side and of the base are multiplied with to be compared; null: each is a share of its own whole. */
+  weights: readonly [number, number] | null;
   /** Left edge, 0 to 1 of the root's width. */
   x: Float64Array;
   /** Width, 0 to 1. */
@@ -38,7 +40,7 @@ export interface Flame {
 }
 
 /** Lays a list of nodes out. A compared tree is as wide as the larger of both sides, so that what went away is seen too. */
-export function flameOf(frames: readonly FlameFrame[], nodes: FlameNodes): Flame {
+export function flameOf(frames: readonly FlameFrame[], nodes: FlameNodes, weights: readonly [number, number] | null = null): Flame {
   const n = nodes.frame.length;
   const f: Flame = {
     frames,
@@ -50,6 +52,7 @@ export function flameOf(frames: readonly FlameFrame[], nodes: FlameNodes): Flame
     total: Float64Array.from(nodes.total),
     baseSelf: nodes.base_self ? Float64Array.from(nodes.base_self) : null,
     baseTotal: nodes.base_total ? Float64Array.from(nodes.base_total) : null,
+    weights,
     x: new Float64Array(n),
     width: new Float64Array(n),
     deepest: 0,
@@ -91,9 +94,10 @@ function place(f: Flame): void {
   }
 }
 
-/** What both sides are multiplied with to be comparable: each is a share of its own whole. */
-export function sides(f: Flame): [number, number] {
+/** What both sides are multiplied with to be comparable. */
+export function sides(f: Flame): readonly [number, number] {
   if (!f.baseTotal) return [1, 0];
+  if (f.weights) return f.weights;
   return [f.total[0] ? 1 / f.total[0] : 0, f.baseTotal[0] ? 1 / f.baseTotal[0] : 0];
 }
 
@@ -127,7 +131,8 @@ class Builder {
     }
   }
 
-  build(frames: readonly FlameFrame[], compared: boolean): Flame {
+  /** The tree, compared and weighed as the one that it was made of. */
+  build(frames: readonly FlameFrame[], src: Flame): Flame {
     const out = { frame: [] as number[], depth: [] as number[], self: [] as number[], total: [] as number[], base_self: [] as number[], base_total: [] as number[] };
     const walk = (node: number, depth: number) => {
       out.frame.push(this.frame[node]!);
@@ -140,7 +145,7 @@ class Builder {
       for (const [, child] of below) walk(child, depth + 1);
     };
     walk(0, 0);
-    return flameOf(frames, compared ? out : { ...out, base_self: undefined, base_total: undefined });
+    return flameOf(frames, src.baseTotal ? out : { ...out, base_self: undefined, base_total: undefined }, src.baseTotal ? sides(src) : null);
   }
 }
 
@@ -171,7 +176,7 @@ function folded(f: Flame, frames: readonly FlameFrame[], rename: (frame: number)
     at[i] = node;
     b.add(node, f, i, true);
   }
-  return b.build(frames, f.baseTotal !== null);
+  return b.build(frames, f);
 }
 
 /** A function that calls itself, directly or through others, appears once on each path. */
@@ -201,7 +206,6 @@ export function sandwich(f: Flame, name: string): { callers: Flame; callees: Fla
   const callers = new Builder();
   const callees = new Builder();
   const at = new Map<number, number>();
-  const compared = f.baseTotal !== null;
   for (let i = 1; i < f.frame.length; i++) {
     const p = f.parent[i]!;
     const inside = at.get(p);
@@ -224,7 +228,7 @@ export function sandwich(f: Flame, name: string): { callers: Flame; callees: Fla
       }
     }
   }
-  return { callers: callers.build(f.frames, compared), callees: callees.build(f.frames, compared) };
+  return { callers: callers.build(f.frames, f), callees: callees.build(f.frames, f) };
 }
 
 export interface FunctionRow extends FlameFrame {
@@ -304,7 +308,7 @@ export function focusOn(f: Flame, q: RegExp): Flame {
     b.add(node, f, i, false);
     if (!inside[f.parent[i]!]) for (let up = f.parent[i]!; up >= 0; up = f.parent[up]!) b.add(up === 0 ? 0 : make(up), f, i, false);
   }
-  return b.build(f.frames, f.baseTotal !== null);
+  return b.build(f.frames, f);
 }
 
 /** Where a frame lies in the zoomed view: left and width of 1; null outside. */

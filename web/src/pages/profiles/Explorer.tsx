@@ -3,15 +3,17 @@ import { useNavigate } from "@tanstack/react-router";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { compareQuery, type FlameAnswer, flameQuery, type ProfileChoice, type ProfileComparison, type ProfileKind } from "@/api/profiles";
 import { useScope } from "@/app/range";
+import { type Base, baseParams, parseBase } from "@/lib/profilebase";
 import { Panel } from "@/ui/Panel";
 import { Query, Skeleton } from "@/ui/States";
-import { baseOf } from "./base";
 import { Change } from "./Change";
 import { Flames } from "./Flames";
 import { Over } from "./Over";
 import { profilesRoute } from "./route";
 import { Toolbar } from "./Toolbar";
 import css from "./Page.module.css";
+
+const NOTHING: Base = {};
 
 /** One service's profiles of one type: over time, as a flame graph, as a table, and compared. */
 export function Explorer({ kinds, kind }: { kinds: ProfileKind[]; kind: ProfileKind }) {
@@ -29,24 +31,28 @@ export function Explorer({ kinds, kind }: { kinds: ProfileKind[]; kind: ProfileK
     }),
     [kind, search.st, search.version, search.instance, search.label],
   );
-  const base = baseOf(search.vs);
+  const base = useMemo(() => parseBase(search.vs), [search.vs]);
+  const against = useMemo(() => baseParams(base ?? NOTHING, choice, scope.range, Date.now()), [base, choice, scope.range]);
   const flame = useQuery({ ...flameQuery(scope, choice), enabled: !base });
-  const compared = useQuery({ ...compareQuery(scope, choice, base ?? {}), enabled: !!base, placeholderData: keepPreviousData });
+  const compared = useQuery({ ...compareQuery(scope, choice, against), enabled: !!base, placeholderData: keepPreviousData });
   const query = base ? compared : flame;
   const set = (patch: Partial<typeof search>, replace = false) => void navigate({ search: (o) => ({ ...o, ...patch }), replace, resetScroll: false });
   return (
     <div className={css.page}>
-      <Toolbar kinds={kinds} kind={kind} choice={choice} search={search} set={set} />
+      <Toolbar kinds={kinds} kind={kind} choice={choice} base={base} search={search} set={set} />
       <Over choice={choice} />
       <Query query={query as typeof flame} skeleton={<Skeleton height={420} />}>
-        {(data: FlameAnswer) => (
-          <>
-            {base && "movers" in data && <Change data={data as ProfileComparison} vs={search.vs!} onFunction={(fn) => set({ view: "sandwich", fn })} />}
-            <Panel>
-              <Flames data={data} search={search} set={set} />
-            </Panel>
-          </>
-        )}
+        {(data: FlameAnswer) => {
+          const comparison = base && "movers" in data ? (data as ProfileComparison) : undefined;
+          return (
+            <>
+              {base && comparison && <Change data={comparison} base={base} chosen={search.fn} onFunction={(fn) => set({ view: "sandwich", fn })} />}
+              <Panel>
+                <Flames data={data} comparison={comparison} choice={choice} search={search} set={set} />
+              </Panel>
+            </>
+          );
+        }}
       </Query>
     </div>
   );

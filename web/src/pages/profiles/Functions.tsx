@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import type { Flame, FunctionRow } from "@/lib/flame";
 import { sides } from "@/lib/flame";
+import type { Scale } from "@/lib/profilescale";
 import { unitOf } from "@/lib/profiletype";
 import { Num } from "@/ui/Num";
 import { type Column, Table } from "@/ui/Table";
@@ -11,6 +12,8 @@ interface Props {
   rows: readonly FunctionRow[];
   flame: Flame;
   unit: string;
+  /** What a comparison counts in. */
+  scale: Scale | undefined;
   q: RegExp | null;
   search: ProfilesSearch;
   set: (patch: Partial<ProfilesSearch>, replace?: boolean) => void;
@@ -18,9 +21,9 @@ interface Props {
 }
 
 /** The same numbers as the flame graph, by function. */
-export function Functions({ rows, flame, unit, q, search, set, onOpen }: Props) {
+export function Functions({ rows, flame, unit, scale, q, search, set, onOpen }: Props) {
   const shown = useMemo(() => (q ? rows.filter((r) => q.test(r.function) || q.test(r.file)) : rows), [rows, q]);
-  const columns = useMemo(() => columnsOf(flame, unit, onOpen), [flame, unit, onOpen]);
+  const columns = useMemo(() => columnsOf(flame, unit, scale, onOpen), [flame, unit, scale, onOpen]);
   return (
     <div className={css.table}>
       <Table
@@ -38,7 +41,7 @@ export function Functions({ rows, flame, unit, q, search, set, onOpen }: Props) 
   );
 }
 
-function columnsOf(flame: Flame, unit: string, onOpen: (fn: string) => void): Column<FunctionRow>[] {
+function columnsOf(flame: Flame, unit: string, scale: Scale | undefined, onOpen: (fn: string) => void): Column<FunctionRow>[] {
   const whole = flame.total[0] || 1;
   const u = unitOf(unit);
   const number = (id: string, label: string, of: (r: FunctionRow) => number, as: string = u, secondary = false): Column<FunctionRow> => ({
@@ -62,12 +65,12 @@ function columnsOf(flame: Flame, unit: string, onOpen: (fn: string) => void): Co
     number("total", "Total", (r) => r.total, u, true),
     number("totalshare", "Total %", (r) => r.total / whole, "ratio", true),
   ];
-  if (flame.baseTotal) {
+  if (flame.baseTotal && scale) {
     const [a, b] = sides(flame);
-    columns.push({
-      id: "change", label: "Self, change", width: "110px", align: "right", sort: (r) => r.self * a - r.baseSelf * b,
-      render: (r) => <Points share={r.self * a - r.baseSelf * b} />,
+    const change = (id: string, label: string, now: (r: FunctionRow) => number, was: (r: FunctionRow) => number, secondary: boolean): Column<FunctionRow> => ({
+      id, label, width: "128px", align: "right", secondary, sort: (r) => now(r) * a - was(r) * b, render: (r) => <Delta now={now(r) * a} was={was(r) * b} least={0.002 * whole * a} say={scale.say} />,
     });
+    columns.push(change("change", `Self, change${scale.per && ` ${scale.per}`}`, (r) => r.self, (r) => r.baseSelf, false), change("totalchange", "Total, change", (r) => r.total, (r) => r.baseTotal, true));
   }
   columns.push({
     id: "file", label: "File", width: "minmax(120px, 2fr)", secondary: true, minor: true, sort: (r) => r.file, first: "asc",
@@ -76,9 +79,13 @@ function columnsOf(flame: Flame, unit: string, onOpen: (fn: string) => void): Co
   return columns;
 }
 
-function Points({ share }: { share: number }) {
-  const text = `${share >= 0 ? "+" : "−"}${Math.abs(100 * share).toFixed(1)} pp`;
-  return <span data-tone={share > 0.005 ? "bad" : share < -0.005 ? "good" : undefined} className={css.points}>{text}</span>;
+function Delta({ now, was, least, say }: { now: number; was: number; least: number; say: (v: number) => string }) {
+  const d = now - was;
+  return (
+    <span data-tone={d > least ? "bad" : d < -least ? "good" : undefined} className={css.points} title={`before ${say(was)}, now ${say(now)}`}>
+      {d === 0 ? "0" : `${d < 0 ? "−" : "+"}${say(Math.abs(d))}`}
+    </span>
+  );
 }
 
 const tail = (file: string) => file.split("/").slice(-2).join("/");

@@ -1,31 +1,40 @@
 import { useMemo } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { type ProfileChoice, profileSeriesQuery } from "@/api/profiles";
+import { newest, useFallback, useLive } from "@/api/live";
+import { type ProfileChoice, profileSeriesQuery, type ProfileSeriesAnswer, SERIES_MEMBERS } from "@/api/profiles";
 import { useScope } from "@/app/range";
 import { TimeChart } from "@/charts/TimeChart";
 import { short } from "@/charts/paintFlame";
 import { colorAt } from "@/lib/color";
 import { unitOf } from "@/lib/profiletype";
-import { Query, Skeleton } from "@/ui/States";
+import { Failed, Skeleton } from "@/ui/States";
 
-/** What the largest functions take over time, stacked. */
+/** What the largest functions take over time, stacked, live. */
 export function Over({ choice, height = 150 }: { choice: ProfileChoice; height?: number }) {
   const scope = useScope();
-  const q = useQuery(profileSeriesQuery(scope, choice));
+  const { service, type, sample_type, version, instance, label } = choice;
+  const live = useLive<ProfileSeriesAnswer>({ kind: "profile_series", service, type, sample_type, version, instance, label, members: SERIES_MEMBERS }, { from: scope.range.from, enabled: scope.live });
+  const q = useQuery({ ...profileSeriesQuery(scope, choice), refetchInterval: useFallback(scope.live, live) });
+  const data = newest(live.data, q.data);
+  const unit = data?.unit;
   // Less than a fifth of a core is clearer in thousandths.
-  const small = q.data?.unit === "cores" && q.data.total.every((v) => (v ?? 0) < 0.2);
+  const small = unit === "cores" && data!.total.every((v) => (v ?? 0) < 0.2);
   const series = useMemo(
-    () => (q.data?.series ?? []).map((s, i, all) => ({ key: s.name, label: short(s.name), values: small ? s.values.map((v) => (v === null ? null : v * 1000)) : s.values, color: i === all.length - 1 && s.name === "(other)" ? "var(--series-other)" : colorAt(i) })),
-    [q.data, small],
+    () => (data?.series ?? []).map((s, i, all) => ({ key: s.name, label: short(s.name), values: small ? s.values.map((v) => (v === null ? null : v * 1000)) : s.values, color: i === all.length - 1 && s.name === "(other)" ? "var(--series-other)" : colorAt(i) })),
+    [data, small],
   );
-  return (
-    <Query query={q} skeleton={<Skeleton height={height + 60} />}>
-      {(data) => <TimeChart title={data.unit === "cores" ? "CPU by function" : "By function"} range={data.range} series={series} unit={small ? "mcores" : chartUnit(data.unit)} style="stacked" height={height} freshAt={q.dataUpdatedAt} />}
-    </Query>
-  );
+  if (!data) return q.error ? <Failed error={q.error} retry={() => void q.refetch()} still="The flame graph is asked for separately." /> : <Skeleton height={height + 60} />;
+  return <TimeChart title={titleOf(data.unit, small)} range={data.range} series={series} unit={small ? "" : chartUnit(data.unit)} style="stacked" height={height} freshAt={live.freshAt || q.dataUpdatedAt} />;
+}
+
+// The axis has no room for the name of a thousandth of a core.
+function titleOf(unit: string, small: boolean): string {
+  if (unit !== "cores") return "By function";
+  return small ? "CPU by function, in thousandths of a core" : "CPU by function, in cores";
 }
 
 function chartUnit(unit: string): string {
+  if (unit === "cores") return "";
   const [base, per] = unit.split("/");
   if (per === "s") return base === "bytes" ? "bytes/s" : base === "count" ? "rate" : `${base}/s`;
   return unitOf(unit);

@@ -2,7 +2,8 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/app/root";
 import { oneOf, text } from "@/app/search";
 
-export const VIEWS = ["flame", "sandwich"] as const;
+export const VIEWS = ["flame", "sandwich", "graph"] as const;
+export const SCALES = ["each", "total", "share"] as const;
 
 export interface ProfilesSearch {
   service?: string;
@@ -13,7 +14,7 @@ export interface ProfilesSearch {
   instance?: string;
   /** KEY:VALUE of a label. */
   label?: string;
-  /** What to compare with: the time before, or version:NAME, instance:NAME. */
+  /** What to compare with: see lib/profilebase. */
   vs?: string;
   q?: string;
   /** Only paths through matches. */
@@ -23,6 +24,10 @@ export interface ProfilesSearch {
   fn?: string;
   group?: "package";
   rec?: "1";
+  /** What differences are counted in: each request (or second), the totals, or shares of the whole. */
+  scale?: (typeof SCALES)[number];
+  /** Of a comparison: coloured by package instead of change. */
+  colour?: "package";
   sort?: string;
   dir?: "asc" | "desc";
 }
@@ -44,6 +49,8 @@ export const profilesRoute = createRoute({
     fn: text(s, "fn"),
     group: oneOf(s, "group", ["package"]),
     rec: oneOf(s, "rec", ["1"]),
+    scale: oneOf(s, "scale", SCALES),
+    colour: oneOf(s, "colour", ["package"]),
     sort: text(s, "sort"),
     dir: oneOf(s, "dir", ["asc", "desc"]),
   }),

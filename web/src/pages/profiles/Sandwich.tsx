@@ -1,0 +1,59 @@
+import { useMemo } from "react";
+import type { ProfileChoice } from "@/api/profiles";
+import { type Drawn, FlameGraph } from "@/charts/FlameGraph";
+import { type Flame, sandwich, sides } from "@/lib/flame";
+import { changeWords, percent } from "@/lib/profilescale";
+import { CopyButton } from "@/ui/Copy";
+import { Empty } from "@/ui/States";
+import { Operations } from "./Operations";
+import css from "./Page.module.css";
+
+interface Props {
+  flame: Flame;
+  name: string | undefined;
+  choice: ProfileChoice;
+  /** Names are packages'. */
+  packages: boolean;
+  drawn: Drawn;
+}
+
+/** A function: what calls it, what it calls, and whose requests spend time in it. */
+export function Sandwich({ flame, name, choice, packages, drawn }: Props) {
+  const both = useMemo(() => (name ? sandwich(flame, name) : null), [flame, name]);
+  if (!name || !both || both.callees.frame.length < 2) return <Empty title="This function is not in the selection">Choose one in the table below.</Empty>;
+  return (
+    <div className={css.sandwich}>
+      <Facts name={name} flame={flame} part={both.callees} drawn={drawn} />
+      {!packages && <Operations choice={choice} fn={name} />}
+      <h4 className={css.half}>Called by</h4>
+      <FlameGraph flame={both.callers} label={`Callers of ${name}`} {...drawn} />
+      <h4 className={css.half}>Calls</h4>
+      <FlameGraph flame={both.callees} label={`What ${name} calls`} {...drawn} />
+    </div>
+  );
+}
+
+function Facts({ name, flame, part, drawn }: { name: string; flame: Flame; part: Flame; drawn: Drawn }) {
+  const frame = flame.frames.find((f) => f.function === name);
+  let self = 0;
+  for (let i = 1; i < part.frame.length; i++) if (part.frames[part.frame[i]!]!.function === name) self += part.self[i]!;
+  const total = part.total[0]!;
+  const whole = flame.total[0] || 1;
+  const [a, b] = sides(flame);
+  const place = frame?.file ? `${frame.file}${frame.line ? `:${frame.line}` : ""}` : "";
+  return (
+    <header className={css.function}>
+      <h3 className={css.fn}>{name}</h3>
+      <p className={css.small}>
+        {drawn.words(total)} with what it calls, {percent(total / whole)} of all; {drawn.words(self)} by itself
+        {part.baseTotal && drawn.compare && <b>. {changeWords(total * a, part.baseTotal[0]! * b, drawn.compare)}</b>}
+      </p>
+      {place && (
+        <p className={css.place}>
+          <code>{place}</code>
+          <CopyButton text={place} label="Copy file and line" />
+        </p>
+      )}
+    </header>
+  );
+}
