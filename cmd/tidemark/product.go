@@ -212,7 +212,7 @@ func (p *product) startQuery(context.Context) error {
 	}
 	p.db = query.New(p.conn, query.Options{Registerer: p.metrics})
 	var err error
-	if p.prom, err = prom.New(p.db, prom.Options{DSN: p.dsn, Version: version, Logger: p.log, Registerer: p.metrics}); err != nil {
+	if p.prom, err = prom.New(p.db, p.promOptions()); err != nil {
 		return err
 	}
 	p.onStop(func(context.Context) error { return p.prom.Close() })

@@ -153,6 +153,9 @@ func (a *API) router() http.Handler {
 		g.GET(notify.ChartPath+":name", a.chart)
 	}
 	optional("/api/v1/live", a.o.Live)
+	if a.o.Prom != nil {
+		g.Any(prom.Prefix+"/*path", gin.WrapH(a.o.Prom.Handler()))
+	}
 	optional("/metrics", a.o.Metrics)
 	g.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	g.GET("/readyz", a.ready)

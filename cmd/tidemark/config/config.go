@@ -64,6 +64,7 @@ type Config struct {
 	SecretKeyFile string
 
 	Access
+	Prom
 
 	MaxRequestBytes int
 	MaxRequests     int
@@ -133,6 +134,7 @@ func (c *Config) flags() *flag.FlagSet {
 	c.notifyFlags(fs)
 	c.profileFlags(fs)
 	c.accessFlags(fs)
+	c.promFlags(fs)
 	c.ingestFlags(fs)
 	return fs
 }
@@ -157,6 +159,9 @@ func (c *Config) validate() error {
 		return err
 	}
 	if err := c.checkProfiles(); err != nil {
+		return err
+	}
+	if err := c.checkProm(); err != nil {
 		return err
 	}
 	return checkLimits(&c.Ingest.Limits)
