@@ -85,6 +85,7 @@ type Ingest struct {
 	seen      *duplicates
 	stats     *stats
 	dirty     *dirtyMinutes
+	spans     *dirtySpans // of profiles, to be added up
 	skew      *skews
 	stored    storedFiles
 
@@ -132,7 +133,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 		opts: opts, pool: p, spool: dir,
 		resources: newResources(100_000), series: newSeriesCache(2_000_000),
 		caps: newCaps(opts.Limits), stacks: newStoredStacks(2_000_000), families: newFamilies(),
-		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(),
+		seen: newDuplicates(opts.DuplicateWindow, opts.DuplicateRequests), dirty: newDirtyMinutes(), skew: newSkews(), spans: newDirtySpans(),
 		batches: batchPool{make(chan *batch, opts.Lanes+opts.Flushers+1)},
 		queue:   make(chan *batch, 1), live: map[*fate]struct{}{}, suffix: hex.EncodeToString(suffix[:]),
 	}
@@ -154,6 +155,7 @@ func New(ctx context.Context, opts Options) (*Ingest, error) {
 	in.jobs.Go(in.sample)
 	if opts.EdgesInterval > 0 {
 		in.jobs.Go(in.edges)
+		in.jobs.Go(in.rollups)
 	}
 	if opts.Registerer != nil {
 		if err := opts.Registerer.Register(in.stats); err != nil {

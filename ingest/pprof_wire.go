@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -22,6 +23,7 @@ type pprofReader struct {
 	stack     []uint32 // indices in locations, leaf first
 	values    []int64
 	comments  []uint64
+	order     []uint32 // samples by labels and stack
 
 	drop, keep, defaultType, docURL uint64
 	periodType                      pprofType
@@ -42,6 +44,7 @@ type pprofSample struct {
 	values            uint32 // in values
 	labels, labelsEnd uint32
 	hash              uint64
+	labelled          uint64 // hash of the labels, 0 without
 }
 
 type pprofMapping struct {
@@ -478,7 +481,7 @@ func (p *pprofReader) readSamples(l *Limits) error {
 			}
 		}
 		s.stackEnd, s.labelsEnd = uint32(len(p.stack)), uint32(len(p.labels))
-		slices.SortStableFunc(p.labels[s.labels:s.labelsEnd], func(a, b pprofLabel) int { return bytes.Compare(p.text(a.key), p.text(b.key)) })
+		s.labelled = p.labelsHash(p.labels[s.labels:s.labelsEnd])
 		p.scratch = append(p.scratch[:0], 's')
 		for _, at := range p.stack[s.stack:s.stackEnd] {
 			p.scratch = binary.LittleEndian.AppendUint64(p.scratch, p.locations[at].hash)
@@ -486,7 +489,36 @@ func (p *pprofReader) readSamples(l *Limits) error {
 		s.hash = xxhash.Sum64(p.scratch)
 		p.samples = append(p.samples, s)
 	}
+	p.order = p.order[:0]
+	for i := range p.samples {
+		p.order = append(p.order, uint32(i))
+	}
+	slices.SortFunc(p.order, func(a, b uint32) int {
+		x, y := &p.samples[a], &p.samples[b]
+		if x.labelled != y.labelled {
+			return cmp.Compare(x.labelled, y.labelled)
+		}
+		return cmp.Compare(x.hash, y.hash)
+	})
 	return nil
+}
+
+// labelsHash puts a sample's labels into order and identifies them.
+func (p *pprofReader) labelsHash(labels []pprofLabel) uint64 {
+	if len(labels) == 0 {
+		return 0
+	}
+	slices.SortStableFunc(labels, func(a, b pprofLabel) int { return bytes.Compare(p.text(a.key), p.text(b.key)) })
+	b := append(p.scratch[:0], 'a')
+	for _, l := range labels {
+		for _, i := range []uint64{l.key, l.str, l.unit} {
+			b = binary.AppendUvarint(b, uint64(len(p.text(i))))
+			b = append(b, p.text(i)...)
+		}
+		b = binary.AppendVarint(b, l.num)
+	}
+	p.scratch = b
+	return xxhash.Sum64(b)
 }
 
 func (p *pprofReader) readLabel(b []byte, sample int) error {

@@ -78,19 +78,27 @@ type profileColumns struct {
 	heads     []profileHead
 	resources resourceTable
 
-	// Samples, by row.
-	head   []uint32 // in heads
+	// groups are the rows: the samples of one profile that have the same labels.
+	groups []sampleGroup
+	labels attributes // by group
+	units  []uint32   // of numeric labels, parallel to labels.key; ids in labels.values
+
+	// Samples, group by group and in each in order of their stacks.
 	stack  []uint64
 	values [profileValues][]int64
 	grown  [profileValues][]int64 // of cumulative profiles; 0 otherwise
-	labels attributes
-	units  []uint32 // of numeric labels, parallel to labels.key; ids in labels.values
 
 	stacks    []stackRow
 	locations []locationRow
 	mappings  []mappingRow
 	arena     []uint64            // what stackRow.locations point into
 	batched   map[uint64]struct{} // what this batch brings already
+}
+
+// sampleGroup is a row of the table profile_values.
+type sampleGroup struct {
+	head     uint32 // in heads
+	from, to uint32 // samples
 }
 
 // profileHead is one profile, or as much of it as has profileValues sample types.
@@ -106,6 +114,7 @@ type profileHead struct {
 	comments              []string
 	period                int64
 	samples               uint32
+	values                int // sample types, at most profileValues
 	bytes                 uint32
 	mapping               uint64 // the main binary's
 	cumulative            bool
@@ -143,10 +152,11 @@ func newProfileColumns() *profileColumns {
 	return &profileColumns{labels: newAttributes(), resources: newResourceTable(), batched: map[uint64]struct{}{}}
 }
 
+// rows counts samples, which a batch is bounded by.
 func (c *profileColumns) rows() int { return len(c.stack) }
 
 func (c *profileColumns) reset() {
-	c.truncate(c.markAt(0))
+	c.truncate(profileMark{})
 	clear(c.heads[:cap(c.heads)])
 	c.labels.reset()
 	c.resources.reset()
@@ -159,18 +169,18 @@ func (c *profileColumns) reset() {
 
 // profileMark is how far the columns had got. What a refused profile has brought in stacks and locations may stay:
 // they are true all the same.
-type profileMark struct{ heads, rows int }
+type profileMark struct{ heads, groups, samples int }
 
-func (c *profileColumns) mark() profileMark { return profileMark{len(c.heads), c.rows()} }
-
-func (c *profileColumns) markAt(n int) profileMark { return profileMark{n, n} }
+func (c *profileColumns) mark() profileMark {
+	return profileMark{len(c.heads), len(c.groups), c.rows()}
+}
 
 func (c *profileColumns) truncate(m profileMark) {
-	c.heads, c.head, c.stack = c.heads[:m.heads], c.head[:m.rows], c.stack[:m.rows]
+	c.heads, c.groups, c.stack = c.heads[:m.heads], c.groups[:m.groups], c.stack[:m.samples]
 	for i := range profileValues {
-		c.values[i], c.grown[i] = c.values[i][:m.rows], c.grown[i][:m.rows]
+		c.values[i], c.grown[i] = c.values[i][:m.samples], c.grown[i][:m.samples]
 	}
-	c.labels.truncate(m.rows)
+	c.labels.truncate(m.groups)
 	c.units = c.units[:len(c.labels.key)]
 }
 
@@ -247,15 +257,13 @@ func (p *pprofReader) store(d *decoder, c *profileColumns, h profileHead, servic
 		return err
 	}
 	for part := 0; part == 0 || part < types; part += profileValues {
-		if err := p.part(d, c, h, part, min(types-part, profileValues), types); err != nil {
-			return err
-		}
+		p.part(d, c, h, part, min(types-part, profileValues), types)
 	}
 	return nil
 }
 
 // part appends the samples with n of their values, from the first-th on.
-func (p *pprofReader) part(d *decoder, c *profileColumns, h profileHead, first, n, types int) error {
+func (p *pprofReader) part(d *decoder, c *profileColumns, h profileHead, first, n, types int) {
 	names := make([]byte, 0, 64)
 	for i := range n {
 		if i > 0 {
@@ -263,46 +271,51 @@ func (p *pprofReader) part(d *decoder, c *profileColumns, h profileHead, first, 
 		}
 		names = append(names, p.valueType(p.types[first+i])...)
 	}
-	h.sampleTypes = string(names)
+	h.sampleTypes, h.values, h.samples = string(names), n, uint32(len(p.samples))
 	at := uint32(len(c.heads))
-	for i := range p.samples {
-		s := &p.samples[i]
-		c.head = append(c.head, at)
-		c.stack = append(c.stack, s.hash)
-		values := p.values[s.values : s.values+uint32(len(p.types))]
-		for j := range profileValues {
-			var v, g int64
-			if j < n {
-				v = values[first+j]
-				h.totals[j] += v
-				if h.cumulative {
-					g = values[types+first+j]
-				}
-			}
-			c.values[j], c.grown[j] = append(c.values[j], v), append(c.grown[j], g)
+	for from := 0; from < len(p.order); {
+		to := from + 1
+		for to < len(p.order) && p.samples[p.order[to]].labelled == p.samples[p.order[from]].labelled {
+			to++
 		}
-		if h.cumulative {
-			for j := range n {
-				h.totals[j] += values[types+first+j] - values[first+j]
-			}
+		begun := uint32(len(c.stack))
+		for _, i := range p.order[from:to] {
+			p.sample(c, &h, &p.samples[i], first, n, types)
 		}
-		if err := p.label(d, c, s); err != nil {
-			return err
-		}
+		p.label(d, c, &p.samples[p.order[from]], to-from)
 		c.labels.closeRow()
+		c.groups = append(c.groups, sampleGroup{at, begun, uint32(len(c.stack))})
+		from = to
 	}
-	h.samples = uint32(len(p.samples))
 	c.heads = append(c.heads, h)
 	d.tally.accepted += max(len(p.samples), 1) // an idle minute is a profile too
-	return nil
 }
 
-// label appends a sample's labels.
-func (p *pprofReader) label(d *decoder, c *profileColumns, s *pprofSample) error {
+// sample appends n values of one sample, and adds them to the head's totals.
+func (p *pprofReader) sample(c *profileColumns, h *profileHead, s *pprofSample, first, n, types int) {
+	c.stack = append(c.stack, s.hash)
+	values := p.values[s.values : s.values+uint32(len(p.types))]
+	for j := range profileValues {
+		var v, g int64
+		if j < n {
+			v = values[first+j]
+			if h.cumulative {
+				g = values[types+first+j]
+				h.totals[j] += g
+			} else {
+				h.totals[j] += v
+			}
+		}
+		c.values[j], c.grown[j] = append(c.values[j], v), append(c.grown[j], g)
+	}
+}
+
+// label appends the labels that some samples share.
+func (p *pprofReader) label(d *decoder, c *profileColumns, s *pprofSample, samples int) {
 	kept := 0
 	for _, l := range p.labels[s.labels:s.labelsEnd] {
 		if kept++; kept > d.limits.Attributes {
-			d.tally.truncated(truncatedAttributes, 1, string(p.text(l.key)))
+			d.tally.truncated(truncatedAttributes, samples, string(p.text(l.key)))
 			continue
 		}
 		key := d.name(p.text(l.key))
@@ -314,7 +327,6 @@ func (p *pprofReader) label(d *decoder, c *profileColumns, s *pprofSample) error
 		}
 		c.units = append(c.units, c.labels.values.id(d.name(p.text(l.unit))))
 	}
-	return nil
 }
 
 // learn appends the stacks, locations and mappings that may not be stored yet.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // storedStacks remembers which stacks, locations and mappings are in ClickHouse, in two generations of at most max/2
@@ -58,31 +59,23 @@ func (s *storedStacks) keep(key uint64, at int64) {
 	s.young[key] = at
 }
 
-// sampleHour is the coarse time in the order of profile_samples.
+// sampleHour is the coarse time in the order of profile_values.
 const sampleHour = 3600 * nanosPerSecond
 
-// sortSamples orders samples as the table profile_samples does and returns them cut into days.
+// sortSamples orders groups of samples as the table profile_values does and returns them cut into days.
 func (s *sorter) sortSamples(c *profileColumns) []dayRows {
 	s.rankServices(c.resources.list)
 	s.perm = s.perm[:0]
-	for i := range c.stack {
+	for i := range c.groups {
 		s.perm = append(s.perm, uint32(i))
 	}
 	slices.SortFunc(s.perm, func(a, b uint32) int {
-		if c.head[a] != c.head[b] {
-			x, y := &c.heads[c.head[a]], &c.heads[c.head[b]]
-			if d := cmp.Or(cmp.Compare(x.start/sampleHour, y.start/sampleHour), cmp.Compare(s.ranks[x.resource], s.ranks[y.resource]), cmp.Compare(x.typ, y.typ)); d != 0 {
-				return d
-			}
-			if d := cmp.Or(cmp.Compare(c.stack[a], c.stack[b]), cmp.Compare(x.start, y.start)); d != 0 {
-				return d
-			}
-		} else if c.stack[a] != c.stack[b] {
-			return cmp.Compare(c.stack[a], c.stack[b])
-		}
-		return cmp.Compare(a, b)
+		x, y := &c.heads[c.groups[a].head], &c.heads[c.groups[b].head]
+		day := cmp.Compare(x.start/nanosPerDay, y.start/nanosPerDay)
+		return cmp.Or(day, cmp.Compare(s.ranks[x.resource], s.ranks[y.resource]), cmp.Compare(x.typ, y.typ), cmp.Compare(x.start/sampleHour, y.start/sampleHour),
+			cmp.Compare(c.resources.list[x.resource].fingerprint, c.resources.list[y.resource].fingerprint), cmp.Compare(x.start, y.start), cmp.Compare(a, b))
 	})
-	return cutDaysBy(s.perm, func(r uint32) int64 { return c.heads[c.head[r]].start })
+	return cutDaysBy(s.perm, func(r uint32) int64 { return c.heads[c.groups[r].head].start })
 }
 
 // cutDaysBy is cutDays with a function for the time.
@@ -110,25 +103,28 @@ func (c *profileColumns) headDays() []dayRows {
 	return cutDaysBy(perm, func(r uint32) int64 { return c.heads[r].start })
 }
 
-var valueNames = [profileValues]string{"value1", "value2", "value3", "value4"}
-var grownNames = [profileValues]string{"increase1", "increase2", "increase3", "increase4"}
+var valueNames = [profileValues]string{"values1", "values2", "values3", "values4"}
+var grownNames = [profileValues]string{"increases1", "increases2", "increases3", "increases4"}
 
-// profileSampleBlock encodes the samples of one day for the table profile_samples.
-func (b *block) profileSampleBlock(c *profileColumns, perm []uint32) {
-	b.reset("profile_samples", len(perm))
-	head := func(i int) *profileHead { return &c.heads[c.head[perm[i]]] }
+// profileValueBlock encodes the samples of one day for the table profile_values.
+func (b *block) profileValueBlock(c *profileColumns, perm []uint32) {
+	b.reset("profile_values", len(perm))
+	head := func(i int) *profileHead { return &c.heads[c.groups[perm[i]].head] }
 	n := len(perm)
 	b.uint32s("ts", "DateTime", n, func(i int) uint32 { return uint32(head(i).start / nanosPerSecond) })
 	b.lowCardinality("service", n, func(i int) string { return c.resources.list[head(i).resource].service })
 	b.lowCardinality("type", n, func(i int) string { return head(i).typ })
 	b.lowCardinality("sample_types", n, func(i int) string { return head(i).sampleTypes })
 	b.uint64s("resource", "UInt64", n, func(i int) uint64 { return c.resources.list[head(i).resource].fingerprint })
-	b.uint64s("stack", "UInt64", n, func(i int) uint64 { return c.stack[perm[i]] })
+	b.begin("stacks", "Array(UInt64)")
+	groupArrays(b, c, perm, c.stack, func(*profileHead) bool { return true })
 	for j := range profileValues {
-		b.uint64s(valueNames[j], "Int64", n, func(i int) uint64 { return uint64(c.values[j][perm[i]]) })
+		b.begin(valueNames[j], "Array(Int64)")
+		groupArrays(b, c, perm, c.values[j], func(h *profileHead) bool { return j < h.values })
 	}
 	for j := range profileValues {
-		b.uint64s(grownNames[j], "Int64", n, func(i int) uint64 { return uint64(c.grown[j][perm[i]]) })
+		b.begin(grownNames[j], "Array(Int64)")
+		groupArrays(b, c, perm, c.grown[j], func(h *profileHead) bool { return h.cumulative && j < h.values })
 	}
 	b.begin("label.key", "Array(LowCardinality(String))")
 	b.gatherArrayLC(perm, c.labels.key, c.labels.end, c.labels.keys)
@@ -175,6 +171,25 @@ func (b *block) profileBlock(c *profileColumns, perm []uint32) {
 	b.uint32s("bytes", "UInt32", n, func(i int) uint32 { return head(i).bytes })
 	b.begin("totals", "Array(Int64)")
 	arrays(b, n, func(i int) []int64 { return head(i).totals[:] }, func(v int64) { b.u64(uint64(v)) })
+}
+
+// groupArrays appends one value a sample, an array a group; empty where the profile has no such value.
+func groupArrays[T int64 | uint64](b *block, c *profileColumns, perm []uint32, values []T, has func(*profileHead) bool) {
+	total := 0
+	for _, g := range perm {
+		if x := &c.groups[g]; has(&c.heads[x.head]) {
+			total += int(x.to - x.from)
+		}
+		b.u64(uint64(total))
+	}
+	b.grow(8 * total)
+	for _, g := range perm {
+		if x := &c.groups[g]; has(&c.heads[x.head]) {
+			for _, v := range values[x.from:x.to] {
+				b.u64(uint64(v))
+			}
+		}
+	}
 }
 
 // arrays appends an Array column: the offsets, then every element.
@@ -291,7 +306,7 @@ func (w *writer) writeProfiles(b *batch) error {
 	}
 	w.in.stacks.add(c.batched, now)
 	for _, d := range w.sort.sortSamples(c) {
-		if _, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.profileSampleBlock(c, perm) }); err != nil {
+		if _, err := putRows(w, d.day, d.perm, func(perm []uint32) { w.block.profileValueBlock(c, perm) }); err != nil {
 			return err
 		}
 	}
@@ -300,5 +315,6 @@ func (w *writer) writeProfiles(b *batch) error {
 			return err
 		}
 	}
+	w.in.spans.touch(c, time.Now())
 	return w.finishSignal(Profiles)
 }

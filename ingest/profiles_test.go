@@ -222,12 +222,95 @@ func TestProfilesAreStoredOnceAStack(t *testing.T) {
 	for _, s := range want.Sample {
 		total += s.Value[1]
 	}
-	for _, table := range []string{"profile_samples", "profile_samples_1h"} {
-		if n := count(t, conn, "SELECT toUInt64(sum(value2)) FROM "+table); n != uint64(3*total) {
-			t.Errorf("%s holds %d, want %d", table, n, 3*total)
-		}
+	if n := count(t, conn, "SELECT toUInt64(sum(value2)) FROM profile_samples"); n != uint64(3*total) {
+		t.Errorf("%d stored, want %d", n, 3*total)
+	}
+	if n := count(t, conn, "SELECT count() FROM profile_values"); n != 3 {
+		t.Errorf("%d rows of three profiles without labels", n)
 	}
 	if n := count(t, conn, "SELECT count() FROM profiles WHERE sample_types = 'samples/count,cpu/nanoseconds' AND duration_ns = 60000000000 AND service = 'shop'"); n != 3 {
 		t.Errorf("%d profiles, want 3", n)
 	}
+}
+
+// Hours and days that are over are added up, again when something comes late, and after a restart.
+func TestProfilesAreAddedUp(t *testing.T) {
+	conn, dsn := storetest.DB(t)
+	o := testOptions(t, dsn)
+	in := start(t, o)
+	ctx := context.Background()
+	all := readProfiles(t)
+	day := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour)
+	push := func(name, instance string, at time.Time, cumulative bool) {
+		t.Helper()
+		raw := all[name]
+		if cumulative {
+			p, err := profile.ParseUncompressed(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.SampleType = append(p.SampleType, p.SampleType...)
+			for _, s := range p.Sample {
+				s.Value = append(s.Value, s.Value...)
+			}
+			var b bytes.Buffer
+			if err := p.WriteUncompressed(&b); err != nil {
+				t.Fatal(err)
+			}
+			raw = b.Bytes()
+		}
+		x := Profile{Resource: map[string]string{"service.name": "shop", "service.instance.id": instance}, Type: map[bool]string{false: "cpu", true: "heap"}[cumulative], Pprof: raw,
+			Start: at.UnixNano(), Duration: int64(time.Minute), Source: "push", Cumulative: cumulative}
+		if _, err := in.Submit(ctx, Profiles, x.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := time.Now().Add(time.Hour)
+	add := func() {
+		t.Helper()
+		for range 3 { // hours, then their day
+			if err := in.rollUp(ctx, later); err != nil {
+				t.Fatal(err)
+			}
+			later = later.Add(time.Hour)
+		}
+	}
+	for i := range 4 {
+		push("go.crc32.cpu", "a", day.Add(time.Duration(i)*25*time.Minute), false)
+		push("go.crc32.cpu", "b", day.Add(time.Duration(i)*25*time.Minute), false)
+	}
+	push("gobench.heap", "a", day.Add(time.Minute), true)
+	add()
+	same := func(when string) {
+		t.Helper()
+		for _, span := range []string{"3600", "86400"} {
+			for _, c := range []string{"1", "2", "3", "4"} {
+				sums := "SELECT toUInt64(sum(arraySum(values" + c + ")) + sum(arraySum(increases" + c + "))) FROM "
+				got, want := count(t, conn, sums+"profile_rollups FINAL WHERE span = "+span), count(t, conn, sums+"profile_values")
+				if got != want {
+					t.Errorf("%s: the sums of %s s hold %d of value %s, the profiles %d", when, span, got, c, want)
+				}
+			}
+			if got, want := count(t, conn, "SELECT toUInt64(sum(profiles)) FROM profile_rollups FINAL WHERE span = "+span), count(t, conn, "SELECT count() FROM profiles"); got != want {
+				t.Errorf("%s: the sums of %s s are of %d profiles, want %d", when, span, got, want)
+			}
+		}
+	}
+	same("at first")
+	if n := count(t, conn, "SELECT uniqExact(length(stacks)) FROM profile_rollups WHERE type = 'cpu'"); n != 1 {
+		t.Error("equal profiles added up have different stacks")
+	}
+	push("go.crc32.cpu", "a", day.Add(30*time.Minute), false)
+	add()
+	same("after one came late")
+	push("go.crc32.cpu", "b", day.Add(31*time.Minute), false)
+	in.spans = newDirtySpans() // as after a restart
+	if err := in.unfinishedRollups(ctx, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	add()
+	same("after a restart")
 }

@@ -114,6 +114,7 @@ func momentary(sampleType string) bool {
 type profileShape struct {
 	sampleType string
 	value      string             // SQL for the value of one row
+	columns    []string           // that it is made of: value1, increase2, …
 	profiles   int                // in the range
 	resources  map[uint64]uint64  // profiles by resource
 	duration   time.Duration      // sum of what the profiles cover
@@ -211,6 +212,9 @@ func (sh *profileShape) choose(want string) error {
 				column = fmt.Sprintf("increase%d", i+1)
 			}
 			branches = append(branches, "sample_types = "+literalText(signature), column)
+			if !slices.Contains(sh.columns, column) {
+				sh.columns = append(sh.columns, column)
+			}
 			break
 		}
 	}
@@ -246,16 +250,12 @@ func (sh *profileShape) total() string {
 	return fmt.Sprintf("sum(%s / transform(resource, [%s], [%s], 1e18))", sh.value, strings.Join(ids, ","), strings.Join(counts, ","))
 }
 
-// rollupAfter is the length from which a range of profiles is read from the hourly rollup.
+// rollupAfter is the length from which a range of profiles is read from sums by the hour and by the day.
 const rollupAfter = 6 * time.Hour
 
-// table chooses the rollup that serves a selection, and rounds its bounds to it.
-func (s *ProfileSelection) table() string {
-	if len(s.Labels) > 0 || s.To.Sub(s.From) < rollupAfter {
-		return "profile_samples"
-	}
-	s.From, s.To = s.From.Truncate(time.Hour), s.To.Add(time.Hour-1).Truncate(time.Hour)
-	return "profile_samples_1h"
+// rolled says whether a selection is read in whole hours.
+func (s *ProfileSelection) rolled() bool {
+	return len(s.Labels) == 0 && s.To.Sub(s.From) >= rollupAfter
 }
 
 // ProfileUnit splits a sample type into its name and unit.

@@ -227,8 +227,11 @@ func (m *movement) shifted(f int32) bool {
 
 // pieces cuts a side into pieces of time and adds up every function's own part in each.
 func (db *DB) pieces(ctx context.Context, s *ProfileSelection, sh *profileShape, m *movement, side int, perRequest bool) error {
-	width := max(time.Minute, s.To.Sub(s.From)/compareSteps).Truncate(time.Minute)
-	r := Range{FromMS: s.From.UnixMilli(), ToMS: s.To.UnixMilli(), StepMS: width.Milliseconds()}
+	width, from := max(time.Minute, s.To.Sub(s.From)/compareSteps).Truncate(time.Minute), s.From
+	if s.rolled() { // sums are by the hour
+		width, from = (width + time.Hour - 1).Truncate(time.Hour), s.From.Truncate(time.Hour)
+	}
+	r := Range{FromMS: from.UnixMilli(), ToMS: s.To.UnixMilli(), StepMS: width.Milliseconds()}
 	steps, err := db.profileSteps(ctx, s, sh, r)
 	if err != nil {
 		return err

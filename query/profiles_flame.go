@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -167,9 +168,12 @@ func (t *callTree) size(i int) float64 {
 func (db *DB) stackValues(ctx context.Context, s *ProfileSelection, sh *profileShape) (map[uint64]float64, error) {
 	a := args{}
 	sel := *s
-	table := sel.table()
+	c, err := db.cover(ctx, &sel, daySeconds)
+	if err != nil {
+		return nil, err
+	}
 	out := map[uint64]float64{}
-	err := db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM %s WHERE %s GROUP BY stack HAVING v != 0", sh.total(), table, sel.labelled(sel.conditions(a), a)), a,
+	err = db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM (%s) GROUP BY stack HAVING v != 0", sh.total(), c.rows(&sel, sh, a)), a,
 		func(rows driver.Rows) error {
 			var h uint64
 			var v float64
@@ -274,8 +278,9 @@ func (db *DB) flameAnswer(s *ProfileSelection, sh *profileShape, t *callTree, no
 func (db *DB) profileRange(s *ProfileSelection) Range {
 	sel := *s
 	r := Range{Resolution: "raw", NowMS: db.o.Now().UnixMilli()}
-	if sel.table() != "profile_samples" {
+	if sel.rolled() {
 		r.Resolution = "1h"
+		sel.From, sel.To = sel.From.Truncate(time.Hour), sel.To.Add(time.Hour-1).Truncate(time.Hour)
 	}
 	r.FromMS, r.ToMS = sel.From.UnixMilli(), sel.To.UnixMilli()
 	r.StepMS, r.CompleteToMS = max(1, r.ToMS-r.FromMS), min(r.ToMS, r.NowMS)

@@ -47,8 +47,8 @@ func (db *DB) ProfileLabels(ctx context.Context, s ProfileSelection) (*ProfileLa
 	cond := s.conditions(a)
 	out := &ProfileLabels{Labels: []LabelChoices{}, Range: Range{FromMS: s.From.UnixMilli(), ToMS: s.To.UnixMilli(), StepMS: max(1, s.To.Sub(s.From).Milliseconds()),
 		CompleteToMS: min(s.To.UnixMilli(), db.o.Now().UnixMilli()), NowMS: db.o.Now().UnixMilli(), Resolution: "raw"}}
-	samples := fmt.Sprintf(`SELECT k, v, count() AS n FROM profile_samples ARRAY JOIN label.key AS k, label.value AS v
-WHERE %s AND notEmpty(label.key) AND v != '' GROUP BY k, v ORDER BY k, n DESC, v LIMIT {values:UInt64} BY k LIMIT {keys:UInt64}`, cond)
+	samples := fmt.Sprintf(`SELECT k, v, sum(samples) AS n FROM (SELECT label.key, label.value, length(stacks) AS samples FROM profile_values WHERE %s AND notEmpty(label.key))
+ARRAY JOIN label.key AS k, label.value AS v WHERE v != '' GROUP BY k, v ORDER BY k, n DESC, v LIMIT {values:UInt64} BY k LIMIT {keys:UInt64}`, cond)
 	resources := fmt.Sprintf(`SELECT k, v, sum(p.n) AS n FROM (SELECT resource, count() AS n FROM profiles WHERE %s GROUP BY resource) AS p
 INNER JOIN (SELECT fingerprint, anyLast(attributes) AS attributes FROM resources WHERE service = {service:String} GROUP BY fingerprint) AS r ON r.fingerprint = p.resource
 ARRAY JOIN mapKeys(attributes) AS k, mapValues(attributes) AS v

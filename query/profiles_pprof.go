@@ -94,8 +94,18 @@ func (db *DB) profileSamples(ctx context.Context, s *ProfileSelection, sh *profi
 	n := len(p4(sh.signatures[sh.best].types))
 	a := args{"types": sh.best}
 	seen := map[uint64]bool{}
-	err = db.each(ctx, "SELECT stack, `label.key`, `label.value`, `label.unit`, `label.type`, sum(value1), sum(value2), sum(value3), sum(value4)"+`
-FROM profile_samples WHERE sample_types = {types:String} AND `+s.labelled(s.conditions(a), a)+" GROUP BY stack, `label.key`, `label.value`, `label.unit`, `label.type` ORDER BY stack", a,
+	var join, sums strings.Builder
+	for i := range 4 {
+		if i < n {
+			fmt.Fprintf(&join, ", values%d AS value%d", i+1, i+1)
+			fmt.Fprintf(&sums, ", sum(value%d)", i+1)
+		} else {
+			sums.WriteString(", toInt64(0)")
+		}
+	}
+	err = db.each(ctx, "SELECT stack, `label.key`, `label.value`, `label.unit`, `label.type`"+sums.String()+`
+FROM (SELECT * FROM profile_values WHERE sample_types = {types:String} AND `+s.labelled(s.conditions(a), a)+`) ARRAY JOIN stacks AS stack`+join.String()+`
+GROUP BY stack, `+"`label.key`, `label.value`, `label.unit`, `label.type` ORDER BY stack", a,
 		func(rows driver.Rows) error {
 			x := stackSample{sample: &profile.Sample{}}
 			var keys, values, units []string

@@ -154,36 +154,38 @@ FROM profiles WHERE `+s.conditions(a)+" GROUP BY i HAVING c > 0", a, func(rows d
 
 // profileSteps sums the selection by step and stack; stacks that are not among the largest count as stack 0.
 func (db *DB) profileSteps(ctx context.Context, s *ProfileSelection, sh *profileShape, r Range) (map[int]map[uint64]float64, error) {
-	a := args{"step": r.StepMS / 1000, "most": seriesStacks}
+	a := args{"step": r.StepMS / 1000, "first": r.FromMS / 1000, "most": seriesStacks}
 	sel := *s
-	table := "profile_samples"
-	if r.StepMS%time.Hour.Milliseconds() == 0 {
-		table = sel.table()
+	c := &profileCover{all: true}
+	if r.StepMS%(1000*hourSeconds) == 0 && r.FromMS%(1000*hourSeconds) == 0 {
+		widest := int64(hourSeconds)
+		if r.StepMS%(1000*daySeconds) == 0 && r.FromMS%(1000*daySeconds) == 0 {
+			widest = daySeconds
+		}
+		var err error
+		if c, err = db.cover(ctx, &sel, widest); err != nil {
+			return nil, err
+		}
 	}
-	cond := sel.labelled(sel.conditions(a), a)
+	rows := c.rows(&sel, sh, a)
+	largest := fmt.Sprintf("if(stack IN (SELECT stack FROM (%s) GROUP BY stack ORDER BY sum(%s) DESC LIMIT {most:Int64}), stack, 0)", rows, sh.value)
+	sql := fmt.Sprintf("SELECT intDiv(toInt64(toUnixTimestamp(ts)) - {first:Int64}, {step:Int64}) AS i, %s AS h, %s AS v FROM (%s) GROUP BY i, h", largest, sh.total(), rows)
 	if momentary(sh.sampleType) { // the average of a step is over its own profiles
-		return db.momentarySteps(ctx, table, cond, sh, r, a)
+		sql = momentarySteps(largest, rows, sh.value)
 	}
 	out := map[int]map[uint64]float64{}
-	err := db.each(ctx, fmt.Sprintf(`
-SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, if(stack IN (SELECT stack FROM %[1]s WHERE %[2]s GROUP BY stack ORDER BY sum(%[3]s) DESC LIMIT {most:Int64}), stack, 0) AS h, %[4]s AS v
-FROM %[1]s WHERE %[2]s GROUP BY i, h`, table, cond, sh.value, sh.total()), with(a, "first", r.FromMS/1000), stepScan(out))
-	return out, err
+	return out, db.each(ctx, sql, a, stepScan(out))
 }
 
 // momentarySteps averages what is momentary over the profiles of each process in a step, and adds up the processes.
-func (db *DB) momentarySteps(ctx context.Context, table, cond string, sh *profileShape, r Range, a args) (map[int]map[uint64]float64, error) {
-	out := map[int]map[uint64]float64{}
-	err := db.each(ctx, fmt.Sprintf(`
-SELECT i, if(s.stack IN (SELECT stack FROM %[1]s WHERE %[2]s GROUP BY stack ORDER BY sum(%[3]s) DESC LIMIT {most:Int64}), s.stack, 0) AS h, sum(x / n) AS v FROM
-  (SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, resource, stack, toFloat64(sum(%[3]s)) AS x FROM %[1]s WHERE %[2]s GROUP BY i, resource, stack) AS s
-  INNER JOIN (SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, resource, count() AS n FROM profiles
+func momentarySteps(largest, rows, value string) string {
+	return fmt.Sprintf(`
+SELECT i, %[1]s AS h, sum(x / n) AS v FROM
+  (SELECT intDiv(toInt64(toUnixTimestamp(ts)) - {first:Int64}, {step:Int64}) AS i, resource, stack, toFloat64(sum(%[3]s)) AS x FROM (%[2]s) GROUP BY i, resource, stack) AS s
+  INNER JOIN (SELECT intDiv(toInt64(toUnixTimestamp(toDateTime(ts))) - {first:Int64}, {step:Int64}) AS i, resource, count() AS n FROM profiles
     WHERE service = {service:String} AND type = {type:String} AND ts >= {from:DateTime('UTC')} AND ts < {to:DateTime('UTC')} GROUP BY i, resource) AS p USING (i, resource)
-GROUP BY i, h`, table, cond, sh.value), with(a, "first", r.FromMS/1000), stepScan(out))
-	return out, err
+GROUP BY i, h`, largest, rows, value)
 }
-
-func with(a args, name string, v any) args { a[name] = v; return a }
 
 func stepScan(out map[int]map[uint64]float64) func(driver.Rows) error {
 	return func(rows driver.Rows) error {

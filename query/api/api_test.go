@@ -78,7 +78,7 @@ func fill(t testing.TB, conn driver.Conn) {
 		`INSERT INTO profile_locations (service, hash, line.function, line.system_name, line.file, line.start, line.line, line.column, last_seen) VALUES ('a/b', 7, ['main.work'], ['main.work'], ['main.go'], [1], [2], [0], now())`,
 		`INSERT INTO profile_stacks (service, hash, locations, last_seen) VALUES ('a/b', 9, [7], now())`,
 		`INSERT INTO profiles (ts, duration_ns, service, type, sample_types, resource, samples) SELECT now64(9) - 60 - 1200 * number, 60000000000, 'a/b', 'cpu', 'cpu/nanoseconds', 1, 1 FROM numbers(2)`,
-		`INSERT INTO profile_samples (ts, service, type, sample_types, resource, stack, value1) SELECT toDateTime(ts), service, type, sample_types, resource, 9, 5000 FROM profiles`,
+		`INSERT INTO profile_values (ts, service, type, sample_types, resource, stacks, values1) SELECT toDateTime(ts), service, type, sample_types, resource, [9], [5000] FROM profiles`,
 	} {
 		if err := conn.Exec(context.Background(), sql); err != nil {
 			t.Fatalf("%v\n%s", err, sql)
