@@ -31,7 +31,7 @@ func (s Signal) kind() Signal {
 const nameLabel = "__name__"
 
 // remoteScope is the scope of series that came by remote write; the type their sender gave follows after a slash.
-const remoteScope = "prometheus"
+const remoteScope = "__prometheus__"
 
 // maxSymbols is how many strings one request of remote write 2 may name. Each takes memory before it is used.
 const maxSymbols = 1 << 20
