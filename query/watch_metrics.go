@@ -60,11 +60,21 @@ const watchMinute = "toInt64(intDiv(toUnixTimestamp(ts), 60) * 60)"
 
 // WatchSamples reads every series of some metrics in a window by the minute, in the order of time: one query for all.
 func (db *DB) WatchSamples(ctx context.Context, names []string, w Window) ([]WatchSample, error) {
+	return db.watchSamples(ctx, "", args{"names": names}, w)
+}
+
+// WatchSamplesOf reads some of these series.
+func (db *DB) WatchSamplesOf(ctx context.Context, names []string, series []uint64, w Window) ([]WatchSample, error) {
+	return db.watchSamples(ctx, " AND series IN {series:Array(UInt64)}", args{"names": names, "series": series}, w)
+}
+
+func (db *DB) watchSamples(ctx context.Context, cond string, a args, w Window) ([]WatchSample, error) {
 	var out []WatchSample
+	a["from"], a["to"] = w.From.UnixMilli(), w.To.UnixMilli()
 	err := db.each(ctx, `
 SELECT series, `+watchMinute+` AS at, count(), sum(value), argMax(value, ts), toUnixTimestamp64Milli(max(ts))
-FROM metric_samples WHERE name IN {names:Array(String)} AND bitAnd(flags, 1) = 0 AND ts >= fromUnixTimestamp64Milli({from:Int64}) AND ts < fromUnixTimestamp64Milli({to:Int64})
-GROUP BY series, at ORDER BY at, series`, args{"names": names, "from": w.From.UnixMilli(), "to": w.To.UnixMilli()}, func(rows driver.Rows) error {
+FROM metric_samples WHERE name IN {names:Array(String)} AND bitAnd(flags, 1) = 0 AND ts >= fromUnixTimestamp64Milli({from:Int64}) AND ts < fromUnixTimestamp64Milli({to:Int64})`+cond+`
+GROUP BY series, at ORDER BY at, series`, a, func(rows driver.Rows) error {
 		var s WatchSample
 		if err := rows.Scan(&s.Series, &s.At, &s.N, &s.Sum, &s.Last, &s.LastMS); err != nil {
 			return err

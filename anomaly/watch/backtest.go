@@ -31,7 +31,8 @@ func (w *Watch) Backtest(ctx context.Context, from, to time.Time, s Settings, pr
 	if last.IsZero() {
 		return out, nil
 	}
-	r := &replay{watch: w, engine: newEngine(replayStep, s), beside: newBeside(s), progress: progress}
+	e := newEngine(replayStep, s)
+	r := &replay{watch: w, engine: e, beside: newBeside(e, s), progress: progress}
 	done := map[string]anomaly.Incident{}
 	r.tell = func(c change) {
 		for _, id := range c.merged {

@@ -115,8 +115,19 @@ func (w *Watch) Series(ctx context.Context, a anomaly.Alarm, from, to time.Time)
 	if !a.Ended.IsZero() {
 		out.Ended = &a.Ended
 	}
+	if a.Subject.Metric != "" && a.Subject.Rule == "" && IsWatched(a.Subject.Metric) {
+		m, err := w.metricSeries(ctx, a.Subject, from.Truncate(time.Minute).UnixMilli(), minTime(to, w.o.Now()).UnixMilli(), max(60_000, to.Sub(from).Milliseconds()/240/60_000*60_000))
+		if err != nil || len(m.TS) == 0 {
+			return out, err
+		}
+		out.TS, out.Value, out.Expected, out.Lower, out.Upper = m.TS, m.Value, m.Expected, m.Lower, m.Upper
+		return out, nil
+	}
 	if a.Subject.Metric != "" || a.Subject.Service == "" {
 		return out, nil
+	}
+	if a.Subject.Peer != "" {
+		return w.edgeSeries(ctx, a, from, to)
 	}
 	s := a.Subject
 	sel := query.Selection{Service: s.Service, Operation: s.Operation, Kind: s.SpanKind, Env: s.Env, Version: s.Version, Instance: s.Instance}

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,20 +14,21 @@ import (
 // beside is what is watched beside the requests that services get: their calls to one another, to databases, queues
 // and hosts, as the callers see them, and the metrics they are known by. All of it is judged by the minute.
 type beside struct {
-	edges  *engine
-	ids    map[query.WatchEdge]uint64
-	minute int64 // the newest minute of calls taken, Unix seconds
-	meters *meters
+	requests *engine // of the services themselves
+	edges    *engine
+	ids      map[query.WatchEdge]uint64
+	minute   int64 // the newest minute of calls taken, Unix seconds
+	meters   *meters
 }
 
 // edgeLag is how many seconds after a minute who called whom is known: the calls are computed from spans once these
 // have come.
 const edgeLag = 50
 
-func newBeside(s Settings) *beside {
+func newBeside(requests *engine, s Settings) *beside {
 	e := newEngine(time.Minute, s)
 	e.delay = edgeLag
-	return &beside{edges: e, ids: map[query.WatchEdge]uint64{}, meters: newMeters(s)}
+	return &beside{requests: requests, edges: e, ids: map[query.WatchEdge]uint64{}, meters: newMeters(s)}
 }
 
 // each calls f for everything that is in alarm.
@@ -64,7 +66,40 @@ func (b *beside) callsAt(at int64, edges []query.WatchEdge, rows []query.WatchRo
 		r.Series = id
 		mine = append(mine, r)
 	}
-	return b.edges.advance(at+60, mine)
+	alarms := b.edges.advance(at+60, mine)
+	excused := b.excuse()
+	return slices.DeleteFunc(alarms, func(a anomaly.Alarm) bool { return excused[a.ID] })
+}
+
+// excuse follows without telling what shows at a call while the requests behind it do what they do every day, and
+// gives the ids of such alarms.
+func (b *beside) excuse() map[string]bool {
+	daily := map[anomaly.Subject]bool{} // whose requests, in which direction and symptom
+	note := func(env, service, direction string, s anomaly.Symptom) anomaly.Subject {
+		return anomaly.Subject{Env: env, Service: service, SpanKind: direction, Metric: string(s)}
+	}
+	for _, s := range b.requests.series {
+		for c := range s.watch {
+			if s.watch[c].alarm != nil && s.watch[c].usual {
+				direction := "out"
+				if s.incoming() {
+					direction = "in"
+				}
+				daily[note(s.env, s.service, direction, symptoms[c])] = true
+			}
+		}
+	}
+	if len(daily) == 0 {
+		return nil
+	}
+	out := map[string]bool{}
+	b.edges.each(func(o *open) {
+		a := o.alarm
+		if daily[note(a.Subject.Env, a.Subject.Service, "out", a.Symptom)] || a.Subject.PeerKind == "service" && daily[note(a.Subject.Env, a.Subject.Peer, "in", a.Symptom)] {
+			o.usual, out[a.ID] = true, true
+		}
+	})
+	return out
 }
 
 // take judges one minute of history and shortens what is left of it.

@@ -45,7 +45,8 @@ func (w *Watch) learnHistory() bool {
 	w.mu.Lock()
 	settings := w.taught.settings
 	w.mu.Unlock()
-	e, b := newEngine(replayStep, settings), newBeside(settings)
+	e := newEngine(replayStep, settings)
+	b := newBeside(e, settings)
 	to := began.Add(-lag).Truncate(time.Minute)
 	if err := w.learnFrom(e, b, to); err != nil {
 		if w.ctx.Err() == nil {
@@ -104,7 +105,7 @@ func resume(now time.Time, incidents []anomaly.Incident, each ...func(func(*open
 	known := map[slot]*anomaly.Alarm{}
 	for i := range incidents {
 		for j := range incidents[i].Alarms {
-			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" {
+			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" && a.Code == nil {
 				known[slot{a.Subject, a.Channel}] = a
 			}
 		}

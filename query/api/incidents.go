@@ -111,8 +111,9 @@ func (a *API) incidentEndpoints() []endpoint {
 				return w.SetSensitivity(c.Request.Context(), body)
 			})},
 		{method: get, path: "/detection", summary: "How far detection has got", answer: watch.State{}, handle: func(*gin.Context) (any, error) { return w.State(), nil }},
-		{method: get, path: "/bands", summary: "What is expected of a service or operation over time", answer: BandsAnswer{},
-			params: params(pRange, pService, pEnv, param{"operation", "name of a span"}, param{"span_kind", "kind of the operation's spans"}, param{"symptom", "latency, errors or traffic"}, param{"step", "width of a point"}),
+		{method: get, path: "/bands", summary: "What is expected of a service, operation or watched metric over time", answer: BandsAnswer{},
+			params: params(pRange, pService, pEnv, param{"operation", "name of a span"}, param{"span_kind", "kind of the operation's spans"}, param{"symptom", "latency, errors or traffic"},
+				param{"metric", "a metric that services are known by, instead of a symptom; for others nothing is expected"}, param{"label", "the metric's pool, queue group or cache, where there are several"}, param{"peer", "the metric's queue, where there are several"}, param{"step", "width of a point"}),
 			handle: overTime(a.bands)},
 		{method: post, path: "/backtest", summary: "What detection would have found in a past range; with Accept: text/event-stream its progress is told", body: BacktestBody{}, answer: IncidentsAnswer{}, timeout: backtestTime,
 			handle: read(a.backtest)},
@@ -193,8 +194,12 @@ func (a *API) bands(c *gin.Context, w query.Window) (any, error) {
 	if service == "" {
 		return nil, &query.InputError{Field: "service", Reason: "is missing"}
 	}
-	symptom := anomaly.Symptom(c.Query("symptom"))
+	symptom, metric := anomaly.Symptom(c.Query("symptom")), c.Query("metric")
 	switch symptom {
+	case anomaly.SymptomSaturation:
+		if metric == "" {
+			return nil, &query.InputError{Field: "metric", Reason: "is missing"}
+		}
 	case "":
 		symptom = anomaly.SymptomLatency
 	case anomaly.SymptomLatency, anomaly.SymptomErrors, anomaly.SymptomTraffic:
@@ -203,7 +208,16 @@ func (a *API) bands(c *gin.Context, w query.Window) (any, error) {
 	}
 	ctx := c.Request.Context()
 	subject := anomaly.Subject{Service: service, Operation: c.Query("operation"), SpanKind: c.Query("span_kind"), Env: c.Query("env")}
-	ans := BandsAnswer{Bands: a.o.Watch.BandsOf(subject, symptom, a.o.DB.Lay(w, d)), Incidents: []BandIncident{}, Deployments: []BandDeployment{}}
+	ans := BandsAnswer{Incidents: []BandIncident{}, Deployments: []BandDeployment{}}
+	if metric != "" {
+		subject = anomaly.Subject{Service: service, Env: c.Query("env"), Metric: metric, Label: c.Query("label"), Peer: c.Query("peer")}
+		ans.Bands, err = a.o.Watch.MetricBands(ctx, subject, a.o.DB.Lay(w, d))
+	} else {
+		ans.Bands = a.o.Watch.BandsOf(subject, symptom, a.o.DB.Lay(w, d))
+	}
+	if err != nil {
+		return nil, err
+	}
 	list, err := a.o.Watch.List(ctx, watch.Filter{Window: w, Service: service, Limit: 50})
 	if err != nil {
 		return nil, err
