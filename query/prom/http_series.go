@@ -186,9 +186,6 @@ func (e *Engine) families(r *http.Request) (map[string][]metadata, error) {
 		for _, s := range byName[name] {
 			family, typ := s.family(byName)
 			m := metadata{typ, s.description, s.unit}
-			if m.Unit != "" && e.index.tr.strategy.ShouldAddSuffixes() && !s.exact {
-				m.Unit = s.unit
-			}
 			if !slices.Contains(out[family], m) {
 				out[family] = append(out[family], m)
 			}
@@ -216,6 +213,10 @@ func (s *source) family(byName map[string][]source) (string, model.MetricType) {
 		return name, model.MetricTypeHistogram
 	case kindNative, kindCustom:
 		return name, model.MetricTypeHistogram
+	case kindVirtual:
+		if s.typ == "histogram" {
+			return strings.TrimSuffix(name, partOf(name)), model.MetricTypeHistogram
+		}
 	case kindExact:
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 			if base, ok := strings.CutSuffix(name, suffix); ok && byName[base+"_bucket"] != nil {

@@ -80,6 +80,8 @@ type Engine struct {
 	promql  *promql.Engine
 	parser  parser.Parser
 	began   time.Time
+
+	pushFrom int64 // samples from which on parts are pushed down
 }
 
 // New makes an engine over db's store.
@@ -89,7 +91,7 @@ func New(db *query.DB, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{db: db, o: o, columns: c, began: time.Now()}
+	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom}
 	e.index = newIndex(c, newTranslator(o.Translation, o.Promote, o.CustomHistograms), o.Refresh, o.MaxSeries)
 	e.index.virtual = e.virtuals()
 	e.parser = parser.NewParser(parserOptions)
@@ -128,6 +130,9 @@ func (e *Engine) Range(ctx context.Context, expr string, start, end time.Time, s
 	if end.Before(start) {
 		return nil, ErrEndBeforeStart
 	}
+	if a, err := e.pushDown(ctx, expr, start, end, step); !errors.Is(err, errNotPushed) {
+		return a, err
+	}
 	q, err := e.promql.NewRangeQuery(ctx, e, nil, expr, start, end, step)
 	if err != nil {
 		return nil, &query.InputError{Field: "query", Reason: err.Error()}
@@ -137,6 +142,9 @@ func (e *Engine) Range(ctx context.Context, expr string, start, end time.Time, s
 
 // Instant evaluates an expression at one moment.
 func (e *Engine) Instant(ctx context.Context, expr string, at time.Time) (*Answer, error) {
+	if a, err := e.pushDown(ctx, expr, at, at, 0); !errors.Is(err, errNotPushed) {
+		return a, err
+	}
 	q, err := e.promql.NewInstantQuery(ctx, e, nil, expr, at)
 	if err != nil {
 		return nil, &query.InputError{Field: "query", Reason: err.Error()}

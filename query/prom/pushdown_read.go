@@ -1,0 +1,184 @@
+package prom
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/prometheus/prometheus/model/value"
+)
+
+const (
+	// chunkSamples is how many samples are read at a time, about.
+	chunkSamples = 2_000_000
+	// firstChunk is how many series are read at first, to see how many samples they have.
+	firstChunk = 64
+	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
+	pushWorkers = 4
+)
+
+// chunk is what a worker reads at a time.
+type chunk struct {
+	t    []int64
+	v    []float64
+	runs [][]piece // by entry
+}
+
+// piece is where consecutive samples of a series lie.
+type piece struct{ from, to int }
+
+// read evaluates the series of one source, a chunk at a time.
+func (v *evaluation) read(ctx context.Context, p picked, w window) error {
+	all := slices.Clone(p.entries)
+	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.fingerprint, b.fingerprint) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	size := firstChunk
+	next := func() []*entry {
+		mu.Lock()
+		defer mu.Unlock()
+		n := min(size, len(all))
+		out := all[:n]
+		all = all[n:]
+		return out
+	}
+	learned := func(series, samples int) {
+		mu.Lock()
+		defer mu.Unlock()
+		size = max(1, int(int64(chunkSamples)*int64(series)/int64(max(samples, 1))))
+	}
+	var wg sync.WaitGroup
+	for range min(pushWorkers, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			defer func() { // the engine's functions panic where they cannot go on, and so does the engine itself
+				if x := recover(); x != nil {
+					cancel(fmt.Errorf("evaluate %s: %v: %w", v.part.call, x, errNotPushed))
+				}
+			}()
+			c := chunks.Get().(*chunk)
+			defer chunks.Put(c)
+			worker := v.worker()
+			for entries := next(); len(entries) > 0 && ctx.Err() == nil; entries = next() {
+				err := c.read(ctx, v, p, entries, w)
+				if err == nil {
+					learned(len(entries), len(c.t))
+					err = worker.chunk(p, entries, c)
+				}
+				if err != nil {
+					cancel(err)
+				}
+			}
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.notes.Merge(worker.notes)
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// chunk evaluates what has been read.
+func (w *worker) chunk(p picked, entries []*entry, c *chunk) error {
+	for i, e := range entries {
+		if len(c.runs[i]) == 0 {
+			continue
+		}
+		t, v := c.series(i)
+		ls := p.named(e)
+		if !w.series(ls, t, v) {
+			continue
+		}
+		w.mu.Lock()
+		err := w.add(w.outward(ls), w.values)
+		w.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// series joins the pieces of a series in the order of time; of samples of one time the first stays.
+func (c *chunk) series(i int) ([]int64, []float64) {
+	pieces := c.runs[i]
+	if len(pieces) == 1 {
+		return c.t[pieces[0].from:pieces[0].to], c.v[pieces[0].from:pieces[0].to]
+	}
+	var g gathered
+	for _, x := range pieces {
+		g.runs, g.samples = append(g.runs, run{t: c.t[x.from:x.to], v: c.v[x.from:x.to]}), g.samples+x.to-x.from
+	}
+	p := g.points()
+	return p.t, p.v
+}
+
+// looked is the condition that some step looks at a sample. Where steps overlap there is none.
+func (p *plan) looked(part *pushed) string {
+	span := p.span(part)
+	if span >= p.step {
+		return ""
+	}
+	first := p.start - part.vector.OriginalOffset.Milliseconds()
+	return fmt.Sprintf(" AND positiveModulo(%d - toUnixTimestamp64Milli(ts), %d) < %d", first, p.step, span)
+}
+
+// read asks for the samples of some series, which are sorted by fingerprint.
+func (c *chunk) read(ctx context.Context, v *evaluation, p picked, entries []*entry, w window) error {
+	c.t, c.v = c.t[:0], c.v[:0]
+	c.runs = slices.Grow(c.runs[:0], len(entries))[:len(entries)]
+	for i := range c.runs {
+		c.runs[i] = c.runs[i][:0]
+	}
+	var series proto.ColUInt64
+	var ts proto.ColInt64
+	var values proto.ColFloat64
+	var flags proto.ColUInt8
+	st := statement{
+		sql: fmt.Sprintf(`SELECT series, toUnixTimestamp64Milli(ts) AS t, value AS v, flags FROM {{metric_samples}}
+WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixTimestamp64Milli(toInt64(%d)) AND ts <= fromUnixTimestamp64Milli(toInt64(%d))`,
+			entries[0].fingerprint, entries[len(entries)-1].fingerprint, w.from, w.to) + v.plan.looked(v.part),
+		params: map[string]any{"name": p.stored},
+		result: proto.Results{{Name: "series", Data: &series}, {Name: "t", Data: &ts}, {Name: "v", Data: &values}, {Name: "flags", Data: &flags}},
+	}
+	if !p.whole {
+		st.sql += " AND series IN (SELECT fingerprint FROM chosen)"
+		st.chosen = make([]uint64, len(entries))
+		for i, e := range entries {
+			st.chosen[i] = e.fingerprint
+		}
+	}
+	at := places(entries)
+	st.block = func() error {
+		for _, f := range flags {
+			if f&flagShape != 0 {
+				return errNotPushed
+			}
+		}
+		base := len(c.t)
+		c.t, c.v = append(c.t, ts...), append(c.v, values...)
+		t := c.t[base:]
+		for i, f := range flags {
+			if f&flagStale != 0 {
+				c.v[base+i] = math.Float64frombits(value.StaleNaN)
+			}
+		}
+		for from := 0; from < len(t); {
+			to := from + 1
+			for to < len(t) && series[to] == series[from] && t[to] > t[to-1] {
+				to++
+			}
+			if i, ok := at[series[from]]; ok {
+				c.runs[i] = append(c.runs[i], piece{base + from, base + to})
+			}
+			from = to
+		}
+		return nil
+	}
+	return v.plan.e.columns.run(ctx, st)
+}
