@@ -126,7 +126,7 @@ func (x *index) readCatalog(ctx context.Context) ([]*metric, error) {
 	var count proto.ColUInt64
 	var first, last proto.ColUInt32
 	err := x.columns.run(ctx, statement{
-		sql: `SELECT CAST(name, 'String') AS n, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(scope, {scope:String}) AS exact,
+		sql: `SELECT CAST(name, 'String') AS n, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact,
 any(CAST(description, 'String')) AS d, uniq(fingerprint) AS c, min(toUnixTimestamp(first_seen)) AS first, max(toUnixTimestamp(last_seen)) AS last
 FROM {{metric_series}} GROUP BY n, t, p, u, m, exact`,
 		params: map[string]any{"scope": exactScope},
@@ -341,7 +341,7 @@ func (x *index) readSeries(ctx context.Context, f *family, stored string, missin
 	var first, last proto.ColUInt32
 	keys, values := new(proto.ColStr).Array(), new(proto.ColStr).Array()
 	st := statement{
-		sql: `SELECT fingerprint, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(scope, {scope:String}) AS exact, toUInt64(resource) AS r,
+		sql: `SELECT fingerprint, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact, toUInt64(resource) AS r,
 mapKeys(attributes) AS keys, mapValues(attributes) AS values, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last
 FROM {{metric_series}} WHERE name = {name:String}`,
 		params: map[string]any{"name": stored, "scope": exactScope},
