@@ -12,9 +12,10 @@ type Subject struct {
 	PeerKind  string `json:"peer_kind,omitempty"` // service, database, messaging, external
 	Version   string `json:"version,omitempty"`
 	Instance  string `json:"instance,omitempty"`
-	Metric    string `json:"metric,omitempty"` // a metric the service is known by
-	Label     string `json:"label,omitempty"`  // the pool, queue or cache that the metric is about, where a service may have several
-	Rule      string `json:"rule,omitempty"`   // id of the rule or objective a person wrote
+	Metric    string `json:"metric,omitempty"`   // a metric the service is known by
+	Label     string `json:"label,omitempty"`    // the pool, queue or cache that the metric is about, where a service may have several
+	Rule      string `json:"rule,omitempty"`     // id of the rule or objective a person wrote
+	Function  string `json:"function,omitempty"` // a function, as profiles name it
 }
 
 // Symptom is the kind of trouble, as incidents name it.
@@ -50,6 +51,8 @@ type Alarm struct {
 	Paging   bool      `json:"paging"`       // an entry point, an objective or a rule: worth a message by itself
 
 	What string `json:"what,omitempty"` // what the metric measures, in words: "memory", "connections in use of pool orders"
+
+	Code *CodeChange `json:"code,omitempty"` // of alarms about a function
 
 	// What a person wrote in a rule or an objective; empty for what was learned.
 	Name     string            `json:"name,omitempty"`
@@ -88,6 +91,7 @@ type Incident struct {
 	Affected   float64     `json:"affected,omitempty"` // share of the entry point's requests that suffered, 0..1
 	Requests   uint64      `json:"requests,omitempty"` // how many those were
 	Flaps      int         `json:"flaps,omitempty"`    // how often it closed and came back
+	ByHand     bool        `json:"by_hand,omitempty"`  // somebody closed it: what went on then is told again only when it gets worse
 	Summary    string      `json:"summary,omitempty"`  // one sentence a person understands
 }
 

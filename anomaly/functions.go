@@ -47,19 +47,31 @@ type Exposure struct {
 // covered where that makes more of them. Work that does not depend on requests (collection of garbage, health checks)
 // costs more a request when traffic falls; what rose by either measure alone is no regression.
 func Lenient(now, before Exposure) float64 {
-	r := 0.0
+	requests, seconds := scales(now, before)
+	return max(requests, seconds)
+}
+
+// Strict is the lesser of the two: what fell by either measure alone did not surely fall.
+func Strict(now, before Exposure) float64 {
+	requests, seconds := scales(now, before)
+	return min(requests, seconds)
+}
+
+func scales(now, before Exposure) (requests, seconds float64) {
 	if before.Seconds > 0 {
-		r = now.Seconds / before.Seconds
+		seconds = now.Seconds / before.Seconds
 	}
+	requests = seconds
 	if now.Requests > 0 && before.Requests > 0 {
-		r = max(r, now.Requests/before.Requests)
+		requests = now.Requests / before.Requests
 	}
-	return r
+	return requests, seconds
 }
 
 // RegressionOptions bound what is told.
 type RegressionOptions struct {
 	Scale     float64                             // of values before, see Lenient
+	Fallen    float64                             // the same for what fell, see Strict (Scale)
 	Threshold float64                             // surprise that a rise must have, nats
 	Least     float64                             // rise worth telling, as a share of all that the service took before
 	Growth    float64                             // least factor by which the function's own cost rose
@@ -114,6 +126,9 @@ type edge struct{ v, n [2]float64 }
 func Regressions(t *CallTree, o RegressionOptions) []Regression {
 	if len(t.Nodes) == 0 || o.Scale <= 0 {
 		return nil
+	}
+	if o.Fallen <= 0 {
+		o.Fallen = o.Scale
 	}
 	s := &search{t: t, o: o, risen: map[[2]int32]*unit{}, paths: map[int32]map[int32]edge{}}
 	s.sum()
@@ -481,9 +496,9 @@ func (s *search) fallen(f, besides int32) float64 {
 	sum := 0.0
 	count := func(u *unit) {
 		// The same test with the sides exchanged.
-		v := [2]float64{u.v[1], u.v[0]}
-		if RiseSurprise(u.n[1], u.n[0], 1/s.o.Scale, [2]float64{v[0] / s.o.Scale, v[1] / s.o.Scale}, s.noise(u)) >= surely {
-			sum += u.v[1] - u.v[0]
+		before := u.v[1] / s.o.Scale
+		if RiseSurprise(u.n[1], u.n[0], 1/s.o.Fallen, [2]float64{before, u.v[0] / s.o.Fallen}, s.noise(u)) >= surely {
+			sum += before*s.o.Fallen - u.v[0]
 		}
 	}
 	if f < 0 {

@@ -32,6 +32,9 @@ func (c *investigation) conclude(inc *anomaly.Incident, causes []*candidate) {
 	} else if len(first.traits) > 0 && first.traits[0].bad > 0.6 {
 		inc.Title += ", with " + first.traits[0].text()
 	}
+	if first.code != nil {
+		inc.Title += ", in " + anomaly.ShortFunction(first.code.Function.Name)
+	}
 	inc.Affected, inc.Requests = c.impact.share, uint64(c.impact.requests+0.5)
 	inc.Summary = strings.TrimSpace(c.suffering() + " " + inc.RootCauses[0].Summary)
 }
@@ -83,8 +86,11 @@ func (c *investigation) cause(rank int, x *candidate) anomaly.RootCause {
 	} else if v := versionOf(x.traits); v != "" {
 		r.Version = &v
 	}
-	r.Summary = strings.Join(said, " ")
 	r.Evidence = c.evidence(x)
+	r.Summary = strings.Join(said, " ")
+	if x.code != nil {
+		nameFunction(&r, x.code)
+	}
 	return r
 }
 

@@ -15,7 +15,8 @@ const (
 	scanned  = 700
 )
 
-// detail finds what the bad requests of the likeliest causes have in common, and which deployment they came with.
+// detail finds what the bad requests of the likeliest causes have in common, which deployment they came with, and which
+// function takes the time.
 func (e *Explainer) detail(ctx context.Context, c *investigation, causes []*candidate) error {
 	for _, x := range causes[:min(len(causes), detailed)] {
 		if x.grown == nil && x.failures == nil {
@@ -33,7 +34,7 @@ func (e *Explainer) detail(ctx context.Context, c *investigation, causes []*cand
 		x.blame = whichDeploy(items, of(c.deployments, service), c.inc.StartedAt)
 		x.name(items)
 	}
-	return nil
+	return e.nameFunctions(ctx, c, causes)
 }
 
 // nodeService is the service whose spans show the trouble.

@@ -95,6 +95,9 @@ func (e *Explainer) Graph(ctx context.Context, at time.Time) (*Graph, error) {
 // alarms alone say, and the error.
 func (e *Explainer) Explain(ctx context.Context, inc anomaly.Incident, g *Graph, at time.Time) (anomaly.Incident, error) {
 	summarize(&inc, g)
+	if codeOnly(inc.Alarms) {
+		return inc, nil // profiles have said it all
+	}
 	ctx, cancel := context.WithTimeout(ctx, e.o.Budget)
 	defer cancel()
 	c, err := e.investigate(ctx, &inc, g, at)
@@ -106,5 +109,6 @@ func (e *Explainer) Explain(ctx context.Context, inc anomaly.Incident, g *Graph,
 		return inc, fmt.Errorf("explain incident %s: %w", inc.ID, err)
 	}
 	c.conclude(&inc, causes)
+	joinCode(&inc)
 	return inc, nil
 }

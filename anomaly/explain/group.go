@@ -122,6 +122,12 @@ func (p *grouper) place(a anomaly.Alarm) {
 // alarm was about comes back.
 func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 	for _, b := range inc.Alarms {
+		if a.Code != nil || b.Code != nil {
+			if codeBelongs(a, b) {
+				return true
+			}
+			continue
+		}
 		switch {
 		case a.Began.Sub(b.Began).Abs() <= together:
 			if p.graph.Connected(a, b) {
@@ -212,7 +218,7 @@ func (p *grouper) touch(inc *anomaly.Incident, a anomaly.Alarm) {
 
 func reopen(inc *anomaly.Incident, status string) {
 	if status == "open" {
-		inc.Status, inc.ResolvedAt = "open", nil
+		inc.Status, inc.ResolvedAt, inc.ByHand = "open", nil, false
 	}
 }
 

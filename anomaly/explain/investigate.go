@@ -65,7 +65,7 @@ func subjects(alarms []anomaly.Alarm) []query.TraceSubject {
 	seen := map[query.TraceSubject]bool{}
 	for _, a := range alarms {
 		s := query.TraceSubject{Service: a.Subject.Service, Operation: a.Subject.Operation}
-		if a.Symptom == anomaly.SymptomTraffic || s.Service == "" || seen[s] || len(out) == most {
+		if a.Symptom == anomaly.SymptomTraffic || a.Code != nil || s.Service == "" || seen[s] || len(out) == most {
 			continue
 		}
 		seen[s] = true

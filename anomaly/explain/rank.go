@@ -25,7 +25,8 @@ type candidate struct {
 
 	traits []trait
 	blame  *blame
-	pair   *pair // the one attribute that names it
+	pair   *pair               // the one attribute that names it
+	code   *anomaly.CodeChange // the function behind it, where profiles tell
 }
 
 // Weights of the ranking.

@@ -21,6 +21,9 @@ func summarize(inc *anomaly.Incident, g *Graph) {
 	}
 	lead := inc.Alarms[0]
 	inc.Title = title(lead)
+	if codeOnly(inc.Alarms) {
+		concludeCode(inc)
+	}
 	if len(inc.RootCauses) == 0 {
 		inc.RootCauses = fromAlarms(inc.Alarms)
 	}
@@ -68,10 +71,14 @@ func order(alarms []anomaly.Alarm, g *Graph) {
 	})
 }
 
-// rankOf puts missing traffic after everything else that harms, and what only supports the rest last.
+// rankOf puts missing traffic after everything else that harms, then functions that profiles alarmed about, and
+// what only supports the rest last.
 func rankOf(a anomaly.Alarm) float64 {
 	if a.Supports() {
 		return 2
+	}
+	if a.Code != nil {
+		return 1.5
 	}
 	if a.Symptom == anomaly.SymptomTraffic {
 		return 1
@@ -161,6 +168,9 @@ func title(a anomaly.Alarm) string { return titleOf(a, "") }
 func titleOf(a anomaly.Alarm, peer string) string {
 	if a.Name != "" { // a person has named it
 		return fmt.Sprintf("%s: %s is %s", a.Name, measured(a), amount(a.Observed, a.Unit))
+	}
+	if a.Code != nil {
+		return a.Subject.Service + ": " + a.Code.Title()
 	}
 	name := subject(a.Subject, peer)
 	now, usual := amount(a.Observed, a.Unit), amount(a.Expected, a.Unit)

@@ -175,7 +175,7 @@ func (k *keeper) replace(inc anomaly.Incident, merged []string) {
 // over says that every alarm of an incident has ended some time ago.
 func over(inc anomaly.Incident, now time.Time) bool {
 	for _, a := range inc.Alarms {
-		if a.Supports() {
+		if a.Supports() || a.Code != nil && !codeOnly(inc) {
 			continue
 		}
 		if a.Ended.IsZero() || now.Sub(a.Ended) < resolveAfter {
@@ -188,7 +188,7 @@ func over(inc anomaly.Incident, now time.Time) bool {
 func lastEnd(inc anomaly.Incident) time.Time {
 	end := inc.StartedAt
 	for _, a := range inc.Alarms {
-		if !a.Supports() && a.Ended.After(end) {
+		if !a.Supports() && (a.Code == nil || codeOnly(inc)) && a.Ended.After(end) {
 			end = a.Ended
 		}
 	}

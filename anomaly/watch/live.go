@@ -105,7 +105,7 @@ func resume(now time.Time, incidents []anomaly.Incident, each ...func(func(*open
 	known := map[slot]*anomaly.Alarm{}
 	for i := range incidents {
 		for j := range incidents[i].Alarms {
-			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" && a.Code == nil {
+			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" && a.Code == nil && a.Code == nil {
 				known[slot{a.Subject, a.Channel}] = a
 			}
 		}

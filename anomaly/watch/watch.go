@@ -45,6 +45,7 @@ const (
 type Watch struct {
 	o      Options
 	counts counts
+	code   codeCounts
 
 	mu      sync.Mutex // guards what follows
 	engine  *engine    // nil until history has been learned
@@ -87,6 +88,7 @@ func New(ctx context.Context, o Options) (*Watch, error) {
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.ended.Go(w.run)
+	w.ended.Go(w.runFunctions)
 	return w, nil
 }
 
@@ -116,8 +118,14 @@ func (w *Watch) register() error {
 		}
 		return float64(len(w.beside.meters.series))
 	})
+	w.code = newCodeCounts()
 	if w.o.Registerer == nil {
 		return nil
+	}
+	for _, c := range w.code.all() {
+		if err := w.o.Registerer.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of profiles' detection: %w", err)
+		}
 	}
 	for _, c := range []prometheus.Collector{w.counts.left, metrics, w.counts.ticks, w.counts.failures, w.counts.took, w.counts.series, w.counts.open} {
 		if err := w.o.Registerer.Register(c); err != nil {
