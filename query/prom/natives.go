@@ -3,6 +3,7 @@ package prom
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/value"
@@ -26,7 +27,11 @@ func (q *querier) readNatives(ctx context.Context, p picked, w window) ([]*serie
 // natives reads the native histograms of the picked series, an element for each entry.
 func (q *querier) natives(ctx context.Context, p picked, w window) ([][]histogramSample, error) {
 	out := make([][]histogramSample, len(p.entries))
-	err := q.shapes(ctx, p, w, func(s *shape) error {
+	wide := w
+	if p.kind == kindExact { // the one before the first tells whether the counter fell
+		wide.from = max(earliest, w.from-q.e.o.Lookback.Milliseconds())
+	}
+	err := q.shapes(ctx, p, wide, func(s *shape) error {
 		if p.kind == kindExact && s.flags&flagShape == 0 {
 			return nil
 		}
@@ -58,6 +63,7 @@ func (q *querier) natives(ctx context.Context, p picked, w window) ([][]histogra
 		}
 		if p.kind == kindExact {
 			hint(s.shapes)
+			s.shapes = slices.DeleteFunc(s.shapes, func(h histogramSample) bool { return h.t < w.from })
 		}
 		out[i] = s.shapes
 	}
@@ -225,30 +231,24 @@ func (p *points) accumulateShapes(w window) {
 	p.shapes = out
 }
 
-// hint says of each histogram that does not say so itself whether its counter fell since the one before, as a block
-// of Prometheus does when it is written.
+// hint says of each histogram that follows another without a fall of any counter that it does so, as Prometheus does
+// for those of a chunk. Of others nothing is said but what the sender said.
 func hint(all []histogramSample) {
 	for i := 1; i < len(all); i++ {
-		before, now := all[i-1], all[i]
-		switch {
+		switch before, now := &all[i-1], &all[i]; {
 		case now.i != nil && before.i != nil:
-			if now.i.CounterResetHint == histogram.UnknownCounterReset && !value.IsStaleNaN(now.i.Sum) && !value.IsStaleNaN(before.i.Sum) {
-				now.i.CounterResetHint = resets(now.i.ToFloat(nil), before.i.ToFloat(nil))
+			if now.i.CounterResetHint == histogram.UnknownCounterReset && continues(now.i.ToFloat(nil), before.i.ToFloat(nil)) {
+				now.i.CounterResetHint = histogram.NotCounterReset
 			}
 		case now.f != nil && before.f != nil:
-			if now.f.CounterResetHint == histogram.UnknownCounterReset && !value.IsStaleNaN(now.f.Sum) && !value.IsStaleNaN(before.f.Sum) {
-				now.f.CounterResetHint = resets(now.f, before.f)
+			if now.f.CounterResetHint == histogram.UnknownCounterReset && continues(now.f, before.f) {
+				now.f.CounterResetHint = histogram.NotCounterReset
 			}
 		}
 	}
 }
 
-func resets(now, before *histogram.FloatHistogram) histogram.CounterResetHint {
-	if now.Schema != before.Schema || before.CounterResetHint == histogram.GaugeType {
-		return histogram.UnknownCounterReset
-	}
-	if now.DetectReset(before) {
-		return histogram.CounterReset
-	}
-	return histogram.NotCounterReset
+func continues(now, before *histogram.FloatHistogram) bool {
+	return before.CounterResetHint != histogram.GaugeType && !value.IsStaleNaN(now.Sum) && !value.IsStaleNaN(before.Sum) &&
+		now.Schema == before.Schema && now.ZeroThreshold == before.ZeroThreshold && !now.DetectReset(before)
 }

@@ -54,6 +54,12 @@ func (v *evaluation) run(ctx context.Context) ([]*series, error) {
 			return nil, err
 		}
 	}
+	if v.tied() {
+		whole := *v.part
+		whole.keep = nil
+		v.part, v.out, v.points = &whole, nil, 0
+		return v.run(ctx)
+	}
 	if err := v.finish(); err != nil {
 		return nil, err
 	}
@@ -341,17 +347,32 @@ func (v *evaluation) finish() error {
 	return nil
 }
 
-// kept are the k best values so far of each step, as heaps with the worst on top.
-type kept struct{ heaps [][]float64 }
+// kept are the k+1 best values so far of each step, the worst first, and whether there were NaNs.
+type kept struct {
+	best [][]float64
+	nan  []bool
+}
 
-// needed tells whether topk or bottomk may choose a series at some step: which of those that are equal it chooses is
-// left to the engine. Called with mu held.
+// tied tells whether series were equal where topk or bottomk had to choose: which the engine chooses depends on all the
+// others. Called when all has been read.
+func (v *evaluation) tied() bool {
+	for _, x := range v.kept {
+		for i, h := range x.best {
+			if n := len(h); n == v.part.keep.k+1 && h[0] == h[1] || n < v.part.keep.k && x.nan[i] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// needed tells whether topk or bottomk may choose a series at some step. Called with mu held.
 func (v *evaluation) needed(ls labels.Labels, values []float64) bool {
 	k := v.part.keep
 	key := string(grouped(ls, k.grouping, k.without).Bytes(nil))
 	x := v.kept[key]
 	if x == nil {
-		x = &kept{make([][]float64, len(values))}
+		x = &kept{make([][]float64, len(values)), make([]bool, len(values))}
 		v.kept[key] = x
 	}
 	needed := false
@@ -359,15 +380,15 @@ func (v *evaluation) needed(ls labels.Labels, values []float64) bool {
 		if isNone(value) {
 			continue
 		}
-		h := x.heaps[i]
+		h := x.best[i]
 		value *= k.sign
 		switch {
-		case len(h) < k.k:
+		case math.IsNaN(value): // comes last
+			x.nan[i], needed = true, needed || len(h) < k.k
+		case len(h) <= k.k:
 			needed = true
-			if !math.IsNaN(value) { // NaN comes last, and makes room
-				at, _ := slices.BinarySearch(h, value)
-				x.heaps[i] = slices.Insert(h, at, value)
-			}
+			at, _ := slices.BinarySearch(h, value)
+			x.best[i] = slices.Insert(h, at, value)
 		case value >= h[0]:
 			needed = true
 			if at, _ := slices.BinarySearch(h, value); at > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -152,10 +153,24 @@ const (
 	hintShift = 3      // two bits: the counter reset hint
 )
 
+// maxInline is how many series are named in the text of a statement; more are sent beside it, as a table.
+const maxInline = 500
+
 // bounds are the conditions on time and series that all readers share; both ends are included.
 func (q *querier) bounds(p picked, w window) (sql string, params map[string]any, chosen []uint64) {
 	sql = fmt.Sprintf("name = {name:String} AND ts >= fromUnixTimestamp64Milli(toInt64(%d)) AND ts <= fromUnixTimestamp64Milli(toInt64(%d))", w.from, w.to)
-	if !p.whole {
+	switch {
+	case p.whole:
+	case len(p.entries) <= maxInline:
+		list := make([]byte, 0, 21*len(p.entries))
+		for i, e := range p.entries {
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = strconv.AppendUint(list, e.fingerprint, 10)
+		}
+		sql += " AND series IN (" + string(list) + ")"
+	default:
 		sql += " AND series IN (SELECT fingerprint FROM chosen)"
 		chosen = make([]uint64, len(p.entries))
 		for i, e := range p.entries {
