@@ -183,6 +183,7 @@ func pushable(n parser.Node) *pushed {
 	if v.Timestamp != nil || v.StartOrEnd != 0 || v.Anchored || v.Smoothed || v.OriginalOffsetExpr != nil || named(v) == "" {
 		return nil
 	}
+	v.Offset = v.OriginalOffset // where the functions look for it
 	return part
 }
 
