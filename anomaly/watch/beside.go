@@ -27,7 +27,7 @@ const edgeLag = 50
 
 func newBeside(requests *engine, s Settings) *beside {
 	e := newEngine(time.Minute, s)
-	e.delay = edgeLag
+	e.requests, e.delay = requests, edgeLag
 	return &beside{requests: requests, edges: e, ids: map[query.WatchEdge]uint64{}, meters: newMeters(s)}
 }
 

@@ -13,8 +13,9 @@ import (
 // engine judges every series of requests, step by step. It has no clock and asks nobody: what it decides depends on
 // the rows it is given alone, so that a replay decides as the live product did. It is not safe for concurrent use.
 type engine struct {
-	step     int64 // seconds between two judgements: 10 live, 60 over rollups of a minute
-	delay    int64 // seconds by which what is judged is known later than it is over
+	step     int64   // seconds between two judgements: 10 live, 60 over rollups of a minute
+	requests *engine // whose load counts, where what is judged are calls; nil: its own
+	delay    int64   // seconds by which what is judged is known later than it is over
 	settings Settings
 
 	rows    map[uint64]ref // by id of the store
@@ -227,6 +228,22 @@ func (s *series) load(minute int64) float64 {
 	return (n + 5) / (10*usual + 5)
 }
 
+// loadOf is by how much more than usual is asked of the service of a series, or of what it calls; never under 1.
+func (e *engine) loadOf(s *series) float64 {
+	of := e
+	if e.requests != nil {
+		of = e.requests
+	}
+	env := of.envs[s.env]
+	if env == nil {
+		return 1
+	}
+	if of == e {
+		return max(1, env.load[s.service])
+	}
+	return max(1, env.load[s.service], env.load[s.name])
+}
+
 // judge asks every channel of every series.
 func (e *engine) judge(now int64) {
 	e.habits()
@@ -277,7 +294,7 @@ func (e *engine) habits() {
 }
 
 func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
-	load := max(1, e.envs[s.env].load[s.service])
+	load := e.loadOf(s)
 	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
 	var best [channels]finding
 	for i, w := range e.spans {
@@ -303,7 +320,7 @@ func (s *series) incoming() bool { return s.kind == "" || s.kind == "server" || 
 
 // judgeParts compares versions and instances with what is usual for the whole and with one another.
 func (e *engine) judgeParts(now int64, s *series, threshold float64) {
-	load := max(1, e.envs[s.env].load[s.service])
+	load := e.loadOf(s)
 	active := 0
 	for _, p := range s.parts {
 		if now-p.seen < 1800 {

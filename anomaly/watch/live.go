@@ -16,6 +16,7 @@ func (w *Watch) run() {
 			return
 		}
 	}
+	w.leads(w.ctx, w.o.Now().Add(-lag).Truncate(tick))
 	for {
 		now := w.o.Now()
 		next := now.Add(-lag).Truncate(tick).Add(tick + lag)
@@ -38,8 +39,8 @@ func (w *Watch) pause(d time.Duration) bool {
 // mostHistory bounds how many rows of history a start reads.
 const mostHistory = 20_000_000
 
-// learnHistory moves a new engine through what is stored, as if it had been watching, and takes over the incidents that
-// were open when the process ended. It reports false if that was not possible.
+// learnHistory moves a new engine through what is stored, as if it had been watching. It reports false if that was not
+// possible.
 func (w *Watch) learnHistory() bool {
 	began := w.o.Now()
 	w.mu.Lock()
@@ -56,21 +57,10 @@ func (w *Watch) learnHistory() bool {
 		return false
 	}
 	e.step = int64(tick / time.Second)
-	incidents, err := w.recent(w.ctx)
-	if err != nil {
-		w.o.Logger.Warn("open incidents are not read yet", "error", err)
-		return false
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.keeper.incidents = incidents
-	over := resume(to, w.keeper.incidents, e.each, b.each)
-	for _, inc := range incidents {
-		*w.keeper.about(inc.ID) = handling{told: true, explained: to, settled: true}
-	}
 	w.engine, w.beside, w.learned = e, b, w.o.Now()
-	w.o.Logger.Info("detection has learned what is stored", "series", len(e.series), "open_incidents", len(w.keeper.open()), "seconds", w.o.Now().Sub(began).Seconds())
-	w.handle(to, w.known(over))
+	w.o.Logger.Info("detection has learned what is stored", "series", len(e.series), "calls", len(b.edges.series), "metrics", len(b.meters.series), "seconds", w.o.Now().Sub(began).Seconds())
 	return true
 }
 
@@ -98,20 +88,16 @@ func (w *Watch) learnFrom(e *engine, b *beside, to time.Time) error {
 // resume joins the alarms that were found over history, as each gives them, with those of the incidents that were kept, and gives
 // those that it no longer finds: they have ended.
 func resume(now time.Time, incidents []anomaly.Incident, each ...func(func(*open))) (over []anomaly.Alarm) {
-	type slot struct {
-		subject anomaly.Subject
-		channel anomaly.Channel
-	}
 	known := map[slot]*anomaly.Alarm{}
 	for i := range incidents {
 		for j := range incidents[i].Alarms {
-			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" && a.Code == nil && a.Code == nil {
-				known[slot{a.Subject, a.Channel}] = a
+			if a := &incidents[i].Alarms[j]; a.Ended.IsZero() && a.Subject.Rule == "" && a.Code == nil {
+				known[slotIn(*a)] = a
 			}
 		}
 	}
 	join := func(o *open) {
-		k := slot{o.alarm.Subject, o.alarm.Channel}
+		k := slotIn(*o.alarm)
 		if a := known[k]; a != nil {
 			c := *a
 			o.alarm = &c
@@ -159,16 +145,21 @@ func (w *Watch) known(changed []anomaly.Alarm) []anomaly.Alarm {
 	var out []anomaly.Alarm
 	seen := map[string]bool{}
 	for _, a := range changed {
+		if w.dismissed.silent(a) {
+			continue
+		}
 		if told[a.ID] || a.Ended.IsZero() && !w.taught.silent(a) {
 			out = append(out, a)
 			seen[a.ID] = true
 		}
 	}
 	w.each(func(o *open) {
-		if a := *o.alarm; !o.usual && !seen[a.ID] && !told[a.ID] && !w.taught.silent(a) {
+		if a := *o.alarm; !o.usual && !seen[a.ID] && (!told[a.ID] || w.again[a.ID]) && !w.taught.silent(a) && !w.dismissed.silent(a) {
 			out = append(out, a)
 		}
 	})
+	clear(w.again)
+	w.dismissed.keep(w.each)
 	return out
 }
 
@@ -200,7 +191,12 @@ func (w *Watch) round(now time.Time) {
 		}
 		alarms = append(alarms, more...)
 	}
+	w.refresh(ctx)
+	if !w.leads(ctx, now) {
+		return
+	}
 	ruled := w.rules(ctx, now)
+	w.follow(ctx)
 	w.mu.Lock()
 	w.handle(now, append(w.known(alarms), ruled...))
 	w.mu.Unlock()

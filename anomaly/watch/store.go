@@ -31,7 +31,7 @@ func (w *Watch) save(ctx context.Context, inc anomaly.Incident) error {
 		resolved = *inc.ResolvedAt
 	}
 	err = w.o.Conn.Exec(ctx, `INSERT INTO incidents (id, started_at, detected_at, resolved_at, severity, services, title, body, updated_at) VALUES (?, fromUnixTimestamp64Milli(?), fromUnixTimestamp64Milli(?), fromUnixTimestamp64Milli(?), ?, ?, ?, ?, fromUnixTimestamp64Milli(?))`,
-		inc.ID, millis(inc.StartedAt), millis(inc.DetectedAt), millis(resolved), string(inc.Severity), inc.Services, inc.Title, string(body), millis(w.o.Now()))
+		inc.ID, millis(inc.StartedAt), millis(inc.DetectedAt), millis(resolved), string(inc.Severity), inc.Services, inc.Title, string(body), w.stamp())
 	if err != nil {
 		return fmt.Errorf("store incident %s: %w", inc.ID, err)
 	}
@@ -39,6 +39,17 @@ func (w *Watch) save(ctx context.Context, inc anomaly.Incident) error {
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// stamp is the time of a row, never that of another one: of two rows of one millisecond, which is newer is not known.
+func (w *Watch) stamp() int64 {
+	for {
+		last := w.stamped.Load()
+		now := max(millis(w.o.Now()), last+1)
+		if w.stamped.CompareAndSwap(last, now) {
+			return now
+		}
+	}
+}
 
 // note writes an event.
 func (w *Watch) note(ctx context.Context, id, kind, text string, body any) error {

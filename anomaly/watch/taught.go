@@ -55,10 +55,18 @@ const (
 const worse = 1.25
 
 func (w *Watch) loadTaught(ctx context.Context) error {
+	t, err := w.readTaught(ctx)
+	if err == nil {
+		w.taught = t
+	}
+	return err
+}
+
+func (w *Watch) readTaught(ctx context.Context) (taught, error) {
 	t := taught{settings: Settings{Default: DefaultBudget, Overrides: []Override{}}, mutes: map[string]Mute{}, normal: map[string]accepted{}, now: w.o.Now}
 	text, ok, err := store.Setting(ctx, w.o.Conn, sensitivityKey)
 	if err != nil {
-		return err
+		return t, err
 	}
 	if ok {
 		if err := json.Unmarshal([]byte(text), &t.settings); err != nil {
@@ -81,7 +89,7 @@ func (w *Watch) loadTaught(ctx context.Context) error {
 	} {
 		all, err := store.Settings(ctx, w.o.Conn, prefix)
 		if err != nil {
-			return err
+			return t, err
 		}
 		for key, text := range all {
 			if err := read(strings.TrimPrefix(key, prefix), text); err != nil {
@@ -89,8 +97,7 @@ func (w *Watch) loadTaught(ctx context.Context) error {
 			}
 		}
 	}
-	w.taught = t
-	return nil
+	return t, nil
 }
 
 // silent says whether an alarm was muted, or what it says said to be normal.
@@ -106,7 +113,7 @@ func (t *taught) silent(a anomaly.Alarm) bool {
 	}
 	for _, n := range t.normal {
 		for _, b := range n.Alarms {
-			if a.Subject == b.Subject && a.Channel == b.Channel && noWorse(a, b) {
+			if slotIn(a) == slotIn(b) && noWorse(a, b) {
 				return true
 			}
 		}
@@ -116,7 +123,7 @@ func (t *taught) silent(a anomaly.Alarm) bool {
 
 // noWorse says whether an alarm says no worse than what was said to be normal.
 func noWorse(a, normal anomaly.Alarm) bool {
-	if a.Symptom == anomaly.SymptomTraffic && normal.Observed < normal.Expected {
+	if normal.Observed < normal.Expected { // fewer requests, or cache hits
 		return a.Observed*worse >= normal.Observed
 	}
 	return a.Observed <= normal.Observed*worse
@@ -145,6 +152,7 @@ func (w *Watch) SetSensitivity(ctx context.Context, s Settings) (Settings, error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taught.settings = s
+	w.changes++
 	return s, nil
 }
 
@@ -188,6 +196,7 @@ func (w *Watch) Mute(ctx context.Context, m Mute) (Mute, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taught.mutes[m.ID] = m
+	w.changes++
 	return m, nil
 }
 
@@ -205,6 +214,7 @@ func (w *Watch) Unmute(ctx context.Context, id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.taught.mutes, id)
+	w.changes++
 	return nil
 }
 
@@ -225,6 +235,7 @@ func (w *Watch) Normal(ctx context.Context, id string) (anomaly.Incident, error)
 	}
 	w.mu.Lock()
 	w.taught.normal[id] = a
+	w.changes++
 	w.mu.Unlock()
 	if err := w.note(ctx, id, "normal", "This is normal", nil); err != nil {
 		return inc, err
@@ -243,6 +254,8 @@ func (w *Watch) NotNormal(ctx context.Context, id string) (anomaly.Incident, err
 	}
 	w.mu.Lock()
 	delete(w.taught.normal, id)
+	w.changes++
+	w.recall(inc)
 	w.mu.Unlock()
 	return inc, w.note(ctx, id, "not_normal", "This is not normal after all", nil)
 }
@@ -261,26 +274,34 @@ func (w *Watch) current(ctx context.Context, id string) (anomaly.Incident, error
 // Resolve closes an incident by hand. Its alarms are over as far as it is concerned; if they go on they are told again
 // only when they get worse.
 func (w *Watch) Resolve(ctx context.Context, id string) (anomaly.Incident, error) {
-	inc, err := w.current(ctx, id)
-	if err != nil || inc.Status != "open" {
+	inc, done, err := w.close(ctx, id)
+	if err != nil || !done {
 		return inc, err
+	}
+	return inc, w.note(ctx, id, string(Resolved), "Resolved by hand", nil)
+}
+
+// close closes an open incident in one step: what detection writes about it meanwhile waits.
+func (w *Watch) close(ctx context.Context, id string) (inc anomaly.Incident, done bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	inc, ok := w.keeper.get(id)
+	if !ok {
+		inc, err = w.Get(ctx, id)
+	}
+	if err != nil || inc.Status != "open" {
+		return inc, false, err
 	}
 	now := w.o.Now().UTC()
-	inc.Alarms = slices.Clone(inc.Alarms)
-	for i := range inc.Alarms {
-		if inc.Alarms[i].Ended.IsZero() {
-			inc.Alarms[i].Ended = now
-		}
-	}
-	inc.Status, inc.ResolvedAt, inc.UpdatedAt = "resolved", &now, now
+	w.dismissed.add(inc)
+	inc.Alarms = ended(inc.Alarms, now)
+	inc.Status, inc.ResolvedAt, inc.UpdatedAt, inc.ByHand = "resolved", &now, now, true
 	if err := w.save(ctx, inc); err != nil {
-		return inc, err
+		return inc, false, err
 	}
-	w.mu.Lock()
 	w.keeper.put(inc)
-	w.mu.Unlock()
 	w.publish(inc, Resolved)
-	return inc, w.note(ctx, id, string(Resolved), "Resolved by hand", nil)
+	return inc, true, nil
 }
 
 // Note writes what somebody has to say about an incident.

@@ -86,6 +86,10 @@ func (w *Watch) explain(inc anomaly.Incident, kind Change, now time.Time) {
 		if kind == Opened && k.early {
 			kind = Updated
 		}
+		if cur.Status == "resolved" && kind != Resolved { // closed meanwhile, and told so
+			w.store(cur, Updated, "")
+			return
+		}
 		w.store(cur, kind, "")
 		w.publish(cur, kind)
 		if again := k.again; again != "" {

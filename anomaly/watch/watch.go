@@ -6,9 +6,11 @@ package watch
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -30,6 +32,7 @@ type Options struct {
 	Now          func() time.Time                                                  // (time.Now)
 	Registerer   prometheus.Registerer                                             // nil: nothing is counted
 	MetricSeries int                                                               // stored series of metrics that are watched at most (DefaultMetricSeries)
+	Holder       string                                                            // names this process among several that watch one store, the same after a restart (random)
 	Logger       *slog.Logger                                                      // (slog.Default())
 }
 
@@ -47,13 +50,20 @@ type Watch struct {
 	counts counts
 	code   codeCounts
 
-	mu      sync.Mutex // guards what follows
-	engine  *engine    // nil until history has been learned
-	beside  *beside    // calls and metrics; nil as long
-	keeper  keeper
-	taught  taught
-	learned time.Time // when history had been learned
-	ruled   map[string]anomaly.Alarm
+	mu        sync.Mutex // guards what follows
+	engine    *engine    // nil until history has been learned
+	beside    *beside    // calls and metrics; nil as long
+	keeper    keeper
+	taught    taught
+	learned   time.Time // when history had been learned
+	ruled     map[string]anomaly.Alarm
+	leading   bool            // this process opens incidents and tells of them
+	dismissed dismissed       // what was closed by hand while it went on
+	again     map[string]bool // alarms to be told once more
+	taughtAt  time.Time       // when what people teach was read last
+	changes   uint64          // of what was taught, by this process
+	lease     *lease
+	stamped   atomic.Int64 // Unix milliseconds of the incident row written last
 
 	explaining sync.WaitGroup
 	ctx        context.Context // ends with Close
@@ -70,8 +80,22 @@ type counts struct {
 
 // New begins to learn what is stored, and then to watch.
 func New(ctx context.Context, o Options) (*Watch, error) {
+	w, err := prepare(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	w.ended.Go(w.run)
+	w.ended.Go(w.runFunctions)
+	return w, nil
+}
+
+// prepare makes a Watch that does nothing yet.
+func prepare(ctx context.Context, o Options) (*Watch, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Holder == "" {
+		o.Holder = rand.Text()
 	}
 	if o.MetricSeries == 0 {
 		o.MetricSeries = DefaultMetricSeries
@@ -79,7 +103,7 @@ func New(ctx context.Context, o Options) (*Watch, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	w := &Watch{o: o, ruled: map[string]anomaly.Alarm{}}
+	w := &Watch{o: o, ruled: map[string]anomaly.Alarm{}, dismissed: dismissed{}, again: map[string]bool{}, lease: newLease(o.Conn, o.Holder)}
 	if err := w.register(); err != nil {
 		return nil, err
 	}
@@ -87,8 +111,6 @@ func New(ctx context.Context, o Options) (*Watch, error) {
 		return nil, err
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	w.ended.Go(w.run)
-	w.ended.Go(w.runFunctions)
 	return w, nil
 }
 
@@ -136,18 +158,21 @@ func (w *Watch) register() error {
 }
 
 // Close stops watching.
-func (w *Watch) Close(context.Context) error {
+func (w *Watch) Close(ctx context.Context) error {
 	w.cancel()
 	w.ended.Wait()
 	w.explaining.Wait()
-	return nil
+	return w.lease.release(ctx)
 }
 
 // State is how far detection has got.
 type State struct {
 	Learned bool    `json:"learned"`      // history has been read; until then nothing is judged
+	Leads   bool    `json:"leads"`        // this process opens incidents and tells of them; others with the same store do not
 	Series  int     `json:"series"`       // series of requests that are watched
-	Ready   int     `json:"ready"`        // of them known long enough to be judged
+	Calls   int     `json:"calls"`        // series of calls between services, databases, queues and hosts
+	Metrics int     `json:"metrics"`      // metrics of services
+	Ready   int     `json:"ready"`        // series of requests known long enough to be judged
 	History float64 `json:"history_days"` // of the oldest series
 }
 
@@ -159,7 +184,7 @@ func (w *Watch) State() State {
 		return State{}
 	}
 	now := w.o.Now().Unix()
-	s := State{Learned: true, Series: len(w.engine.series)}
+	s := State{Learned: true, Leads: w.leading, Series: len(w.engine.series), Calls: len(w.beside.edges.series), Metrics: len(w.beside.meters.series)}
 	for _, x := range w.engine.series {
 		if now-x.since >= youngest {
 			s.Ready++

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/anomaly"
@@ -19,7 +20,9 @@ func (p *product) startWatch(ctx context.Context) error {
 	}
 	p.explain = explain.New(explain.Options{DB: p.db, Logger: p.log})
 	var err error
+	host, _ := os.Hostname()
 	p.watch, err = watch.New(ctx, watch.Options{
+		Holder: host + ":" + p.dir.Path, MetricSeries: p.config.DetectionMetricSeries,
 		DB: p.db, Conn: p.conn, Explain: p.explain, Rules: p.rules.Evaluate, Logger: p.log, Registerer: p.metrics,
 		Publish: func(inc anomaly.Incident, change watch.Change) {
 			p.notify.Notify(context.Background(), inc, string(change))

@@ -125,6 +125,9 @@ func (a *API) incidents(c *gin.Context, w query.Window) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s := c.Query("status"); s != "" && s != "open" && s != "resolved" {
+		return nil, &query.InputError{Field: "status", Reason: "is open or resolved"}
+	}
 	list, err := a.o.Watch.List(c.Request.Context(), watch.Filter{Window: w, Status: c.Query("status"), Service: c.Query("service"), Severity: c.Query("severity"), Limit: n, Before: c.Query("cursor")})
 	if err != nil {
 		return nil, err

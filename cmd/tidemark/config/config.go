@@ -59,9 +59,10 @@ type Config struct {
 	ProfileTargets, ScrapeAllow string
 	OTLPProfiles                bool
 
-	PublicURL     string
-	NotifyAllow   string
-	SecretKeyFile string
+	PublicURL             string
+	NotifyAllow           string
+	DetectionMetricSeries int
+	SecretKeyFile         string
 
 	Access
 	Prom
@@ -132,6 +133,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
 	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
 	c.notifyFlags(fs)
+	c.detectionFlags(fs)
 	c.profileFlags(fs)
 	c.accessFlags(fs)
 	c.promFlags(fs)
@@ -154,6 +156,9 @@ func (c *Config) validate() error {
 	}
 	if !oneOf(c.LogFormat, "text", "json") {
 		return fmt.Errorf("--log-format is %q: use text or json", c.LogFormat)
+	}
+	if err := c.checkDetection(); err != nil {
+		return err
 	}
 	if err := c.checkNotify(); err != nil {
 		return err
