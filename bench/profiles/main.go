@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,12 +19,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -89,7 +92,10 @@ func start(o options) (*product, func(), error) {
 	}
 	p := &product{Product: run.Product{Bin: o.bin, Dir: filepath.Join(root, "data"), Args: []string{"--self-telemetry=false",
 		"--http-addr", "127.0.0.1:0", "--otlp-grpc-addr", "127.0.0.1:0", "--otlp-http-addr", "127.0.0.1:0"}}}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	end := func() {
+		signal.Stop(interrupted)
 		if p.conn != nil {
 			p.conn.Close()
 		}
@@ -100,6 +106,13 @@ func start(o options) (*product, func(), error) {
 		end()
 		return nil, nil, err
 	}
+	go func() {
+		if _, ok := <-interrupted; ok {
+			p.Stop()
+			os.RemoveAll(root)
+			os.Exit(1)
+		}
+	}()
 	dsn, err := exec.Command(o.bin, "clickhouse-dsn", "--data-dir", p.Dir).Output()
 	if err == nil {
 		p.conn, err = store.Open(strings.TrimSpace(string(dsn)), store.Options{})
@@ -142,7 +155,7 @@ func (p *product) flush() error {
 func (p *product) sealed() (map[string]int64, error) {
 	ctx := context.Background()
 	sizes := map[string]int64{}
-	for _, table := range []string{"profiles", "profile_samples", "profile_samples_1h", "profile_stacks", "profile_locations", "profile_mappings"} {
+	for _, table := range []string{"profiles", "profile_values", "profile_rollups", "profile_stacks", "profile_locations", "profile_mappings"} {
 		if err := p.conn.Exec(ctx, "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
 			return nil, err
 		}
@@ -168,6 +181,32 @@ func (p *product) settle() error {
 		time.Sleep(500 * time.Millisecond)
 	}
 	return nil
+}
+
+// addedUp waits until the hours and days that are over are added up.
+func (p *product) addedUp(spans int64) error {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
+		n, err := p.Count("SELECT toInt64(sum(profiles)) FROM profile_rollups FINAL")
+		if err != nil {
+			return err
+		}
+		have, err := p.Count("SELECT toInt64(count()) FROM profiles WHERE samples > 0")
+		if err != nil {
+			return err
+		}
+		if n == spans*have {
+			return p.settle()
+		}
+	}
+	return errors.New("profiles are not added up")
+}
+
+// sums is how many sums hold a profile of the last hour: its day may not be over.
+func sums() int64 {
+	if lastHour().Truncate(24 * time.Hour).Add(24 * time.Hour).Before(time.Now()) {
+		return 2
+	}
+	return 1
 }
 
 // lastHour begins the last whole hour that is over.
@@ -205,6 +244,9 @@ func disk(o options, s *shape) error {
 			return err
 		}
 	}
+	if err := p.addedUp(sums()); err != nil {
+		return err
+	}
 	sizes, err := p.sealed()
 	if err != nil {
 		return err
@@ -217,13 +259,6 @@ func disk(o options, s *shape) error {
 	fmt.Printf("disk: %d bytes stored, %d as gzip files: %.3f times (bar 0.5)\n", sum, packed, float64(sum)/float64(packed))
 	for table, n := range sizes {
 		fmt.Printf("disk:   %-20s %9d bytes\n", table, n)
-	}
-	columns, err := p.SQL("SELECT table, column, sum(column_data_compressed_bytes) AS c, sum(column_data_uncompressed_bytes) FROM system.parts_columns WHERE active AND table LIKE 'profile%' GROUP BY 1, 2 HAVING c > 20000 ORDER BY c DESC LIMIT 15")
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(columns) {
-		fmt.Print("disk:     ", line)
 	}
 	fmt.Println()
 	return nil
@@ -318,7 +353,7 @@ func cpu(o options, s *shape) error {
 		return err
 	}
 	took := time.Since(began)
-	if err := p.settle(); err != nil {
+	if err := p.addedUp(sums()); err != nil {
 		return err
 	}
 	s1, e1, err := p.used()
@@ -356,21 +391,32 @@ func ask(o options, s *shape) error {
 	if err := p.flames(o, "1 h", hour, hour.Add(time.Hour)); err != nil {
 		return err
 	}
-	// The other hours are made from this one: what is stored of them is what would have been.
+	// The days before are made from this hour: what is stored of them is what would have been.
+	if err := p.addedUp(sums()); err != nil {
+		return err
+	}
+	if err := p.repeat(o.days); err != nil {
+		return err
+	}
+	return p.flames(o, fmt.Sprintf("%d d", o.days), hour.Add(time.Hour-time.Duration(o.days)*24*time.Hour), hour.Add(time.Hour))
+}
+
+// repeat stores the hour that is there again for each hour of some days before it, and their days' sums.
+func (p *product) repeat(days int) error {
 	ctx := context.Background()
-	earlier := fmt.Sprintf("arrayJoin(range(1, %d)) AS h", o.days*24)
+	settings := " SETTINGS max_partitions_per_insert_block = 1000, max_execution_time = 600"
+	earlier := fmt.Sprintf("arrayJoin(range(1, %d)) AS h", days*24+24)
 	for _, sql := range []string{
-		"INSERT INTO profiles SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profiles) SETTINGS max_partitions_per_insert_block = 1000",
-		"INSERT INTO profile_samples_1h SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profile_samples_1h FINAL) SETTINGS max_partitions_per_insert_block = 1000",
+		"INSERT INTO profiles SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profiles)" + settings,
+		"INSERT INTO profile_rollups SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profile_rollups FINAL WHERE span = 3600)" + settings,
+		"INSERT INTO profile_rollups SELECT * EXCEPT n REPLACE (86400 AS span, toStartOfDay(ts) - toIntervalDay(n) AS ts, profiles * 24 AS profiles, arrayMap(v -> v * 24, values1) AS values1, arrayMap(v -> v * 24, values2) AS values2) FROM (SELECT *, " +
+			fmt.Sprintf("arrayJoin(range(1, %d)) AS n", days+1) + " FROM profile_rollups FINAL WHERE span = 3600 AND ts = toDateTime(" + fmt.Sprint(lastHour().Unix()) + "))" + settings,
 	} {
 		if err := p.conn.Exec(ctx, sql); err != nil {
 			return err
 		}
 	}
-	if err := p.settle(); err != nil {
-		return err
-	}
-	return p.flames(o, fmt.Sprintf("%d d", o.days), hour.Add(time.Hour-time.Duration(o.days)*24*time.Hour), hour.Add(time.Hour))
+	return p.settle()
 }
 
 // flames asks for one flame graph again and again.

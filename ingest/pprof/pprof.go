@@ -5,6 +5,7 @@
 package pprof
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -214,7 +215,10 @@ func (r *Receiver) Take(ctx context.Context, p Push) (ingest.Result, error) {
 	if p.Resource["service.name"] == "" {
 		return ingest.Result{}, bad("service is missing: who was profiled?")
 	}
-	raw, err := gunzip(p.Body, r.opts.MaxBody)
+	unpacked, submitted := buffers.Get().(*bytes.Buffer), buffers.Get().(*bytes.Buffer)
+	defer release(unpacked)
+	defer release(submitted)
+	raw, err := unpack(unpacked, p.Body, r.opts.MaxBody)
 	if err != nil {
 		return ingest.Result{}, err
 	}
@@ -238,7 +242,8 @@ func (r *Receiver) Take(ctx context.Context, p Push) (ingest.Result, error) {
 			return ingest.Result{}, err
 		}
 	}
-	return r.submit(ctx, ingest.Profiles, out.Append(nil))
+	submitted.Grow(len(out.Pprof) + 4096)
+	return r.submit(ctx, ingest.Profiles, out.Append(submitted.AvailableBuffer()))
 }
 
 // when is the start and length of a profile: what the sender says, else what the profile says, else now.

@@ -1,6 +1,7 @@
 package pprof
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +18,12 @@ import (
 )
 
 func (r *Receiver) body(q *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, q.Body, int64(r.opts.MaxBody)))
-	return body, bodyError(err)
+	var b bytes.Buffer
+	if n := q.ContentLength; n > 0 && n <= int64(r.opts.MaxBody) {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(nil, q.Body, int64(r.opts.MaxBody)))
+	return b.Bytes(), bodyError(err)
 }
 
 func bodyError(err error) error {

@@ -2,31 +2,52 @@ package pprof
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/google/pprof/profile"
+	"github.com/klauspost/compress/gzip"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// Unpacking and handing on a profile needs two buffers of its size. They are used again, unless they have grown large.
+var (
+	buffers  = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	unpacker = sync.Pool{New: func() any { return new(gzip.Reader) }}
+)
+
+const mostPooled = 4 << 20
+
+func release(b *bytes.Buffer) {
+	if b.Cap() <= mostPooled {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
 // gunzip unpacks a body if it is packed, up to a limit.
 func gunzip(body []byte, limit int) ([]byte, error) {
+	return unpack(new(bytes.Buffer), body, limit)
+}
+
+// unpack is gunzip into a buffer.
+func unpack(out *bytes.Buffer, body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, bad("the profile is empty")
 	}
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return body, nil
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
+	z := unpacker.Get().(*gzip.Reader)
+	defer unpacker.Put(z)
+	if err := z.Reset(bytes.NewReader(body)); err != nil {
 		return nil, bad("unpacking the profile: %w", err)
 	}
-	var out bytes.Buffer
 	out.Grow(min(4*len(body), limit))
-	if _, err := io.Copy(&out, io.LimitReader(z, int64(limit)+1)); err != nil {
+	if _, err := io.Copy(out, io.LimitReader(z, int64(limit)+1)); err != nil {
 		return nil, bad("unpacking the profile: %w", err)
 	}
 	if out.Len() > limit {
