@@ -197,7 +197,3 @@ func (e *Engine) httpRules(*http.Request) (result, error) {
 func (e *Engine) httpAlerts(*http.Request) (result, error) {
 	return result{data: map[string]any{"alerts": []any{}}}, nil
 }
-
-func (e *Engine) httpExemplars(*http.Request) (result, error) {
-	return result{data: []any{}}, nil
-}
