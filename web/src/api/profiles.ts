@@ -1,8 +1,8 @@
 // What the questions about profiles answer; see query/profiles*.go.
 import type { Scope } from "@/app/range";
 import type { BaseParams } from "@/lib/profilebase";
-import { scoped } from "./queries";
-import type { FrameOperationsAnswer, Range } from "./types";
+import { plain, scoped } from "./queries";
+import type { FrameOperationsAnswer, Range, SpanProfileAnswer } from "./types";
 
 export interface ProfileKind {
   service: string;
@@ -116,3 +116,7 @@ export const compareQuery = (scope: Scope, choice: ProfileChoice, base: BasePara
   scoped<ProfileComparison>("/profiles/compare", { ...scope, env: undefined }, { ...choice, ...base, nodes: FLAME_NODES }, POLL_MS);
 export const labelsQuery = (scope: Scope, { service, type, version, instance }: ProfileChoice) => scoped<ProfileLabelsAnswer>("/profiles/labels", { ...scope, env: undefined }, { service, type, version, instance }, POLL_MS);
 export const operationsOfFunction = (scope: Scope, choice: ProfileChoice, fn: string) => scoped<FrameOperationsAnswer>("/profiles/operations", { ...scope, env: undefined }, { ...choice, function: fn }, POLL_MS);
+/** What was profiled while a span ran, and how exactly that is known. */
+export const spanProfileQuery = (trace_id: string, span_id: string) => plain<SpanProfileAnswer>("/profiles/span", { trace_id, span_id });
+/** A flame graph of one stretch of time, whatever the page's range. */
+export const flameOfQuery = (choice: ProfileChoice, fromMs: number, toMs: number) => plain<FlameAnswer>("/profiles/flamegraph", { ...choice, from: fromMs, to: toMs, nodes: 20_000 });

@@ -4,6 +4,7 @@ import { describe, fromInputValue, inputValue, parseTyped, PRESETS, resolve } fr
 import { Button, IconButton } from "@/ui/Button";
 import { Popover } from "@/ui/Popover";
 import { Segmented } from "@/ui/Tabs";
+import { CompareTimes } from "./CompareTimes";
 import { useScope, useScopeActions } from "./range";
 import css from "./TimePicker.module.css";
 
@@ -133,6 +134,7 @@ function PickerBody({ close }: { close: () => void }) {
           </div>
         </form>
       </div>
+      <CompareTimes close={close} />
     </div>
   );
 }

@@ -39,6 +39,14 @@ export const SHORTCUTS: readonly { group: string; list: readonly Shortcut[] }[] 
       { keys: "click a legend", does: "Show or hide a series; ⌥ click shows it alone" },
     ],
   },
+  {
+    group: "Flame graphs",
+    list: [
+      { keys: "↑  ↓  ←  →", does: "Caller, callee, neighbours" },
+      { keys: "Enter", does: "Zoom into a call; Esc goes back, Home shows all" },
+      { keys: "Space", does: "Callers and callees of a function; ⌥ click or right click too" },
+    ],
+  },
 ];
 
 export function isTyping(target: EventTarget | null): boolean {

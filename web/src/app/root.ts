@@ -8,6 +8,8 @@ import type { Crumb } from "./Breadcrumb";
 declare module "@tanstack/react-router" {
   interface StaticDataRouteOption {
     crumbs?: (params: Record<string, string>) => Crumb[];
+    /** The page compares with what `vs` in the address says; the time picker offers times for it. */
+    compares?: true;
   }
 }
 

@@ -2,7 +2,7 @@ import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useId, u
 import { useAppearance } from "@/app/theme";
 import { changeWords, percent } from "@/lib/profilescale";
 import { type Flame, neighbour, nodeAt, project, sides } from "@/lib/flame";
-import { type FlameColour, type FlameView, paint, ROW } from "./paintFlame";
+import { depthOf, type FlameColour, type FlameView, paint, Palette, ROW, rowCount, rowOf, type Rows } from "./paintFlame";
 import css from "./FlameGraph.module.css";
 
 /** How trees of one selection are drawn and spoken of. */
@@ -21,13 +21,18 @@ export interface Drawn {
 interface Props extends Drawn {
   flame: Flame;
   label: string;
+  /** Half of a sandwich: the function itself is the first row below, or the last one above. */
+  half?: "callers" | "callees";
 }
 
-const LEAST_HEIGHT = 240;
+const WHOLE: Rows = { upward: false, rootless: false };
+const HALVES: Record<"callers" | "callees", Rows> = { callers: { upward: true, rootless: true }, callees: { upward: false, rootless: true } };
+
+const LEAST_ROWS = 3;
 const MOST_HEIGHT = 900;
 
 /** A call tree: width is what a call takes, with what it calls. Click or Enter zooms, Escape goes back. */
-export function FlameGraph({ flame, label, colour, found, words, compare, onFunction }: Props) {
+export function FlameGraph({ flame, label, colour, found, words, compare, onFunction, half }: Props) {
   const say: Saying = useMemo(() => ({ words, compare: compare ?? words }), [words, compare]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
@@ -50,8 +55,10 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
     past.current = [];
   }
 
-  const rows = flame.deepest + 1;
-  const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW + 2));
+  const order = half ? HALVES[half] : WHOLE;
+  const rows = rowCount(flame, order);
+  const height = Math.min(MOST_HEIGHT, Math.max(LEAST_ROWS, rows) * ROW + 2);
+  const palette = useMemo(() => new Palette(), [appearance]);
 
   const draw = useCallback(() => {
     const el = canvas.current;
@@ -68,9 +75,9 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
     ctx.clearRect(0, 0, width, visible);
     const top = Math.floor(box.scrollTop / ROW);
     ctx.translate(0, -(box.scrollTop - top * ROW));
-    const view: FlameView = { zoom, width, top, bottom: top + Math.ceil(visible / ROW) + 1, colour, found, hover: hover.current, focus };
-    paint(ctx, flame, view);
-  }, [flame, zoom, width, colour, found, focus]);
+    const view: FlameView = { zoom, width, top, bottom: top + Math.ceil(visible / ROW) + 1, rows: order, colour, found, hover: hover.current, focus };
+    paint(ctx, flame, view, palette);
+  }, [flame, zoom, width, order, colour, found, focus, palette]);
 
   const pending = useRef(0);
   const schedule = useCallback(() => {
@@ -78,7 +85,11 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
     pending.current = requestAnimationFrame(draw);
   }, [draw]);
 
-  useLayoutEffect(draw, [draw, appearance, height]);
+  useLayoutEffect(draw, [draw, height]);
+  useLayoutEffect(() => {
+    // Callers begin at the bottom.
+    if (order.upward) scroller.current!.scrollTop = scroller.current!.scrollHeight;
+  }, [order, flame, height]);
   useEffect(() => () => cancelAnimationFrame(pending.current), []);
   useLayoutEffect(() => {
     const box = scroller.current!;
@@ -103,7 +114,8 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
   const at = (e: { clientX: number; clientY: number }) => {
     const box = scroller.current!.getBoundingClientRect();
     const y = e.clientY - box.top + scroller.current!.scrollTop;
-    return nodeAt(flame, zoom, Math.floor(y / ROW), (e.clientX - box.left) / width);
+    const depth = depthOf(flame, order, Math.floor(y / ROW));
+    return depth < (order.rootless ? 1 : 0) ? -1 : nodeAt(flame, zoom, depth, (e.clientX - box.left) / width);
   };
   const move = (e: PointerEvent) => {
     const node = at(e);
@@ -122,21 +134,27 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
     const step = ({ ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" } as const)[e.key];
     if (step) {
       e.preventDefault();
-      const next = focus < 0 ? zoom : neighbour(flame, focus, step);
+      const turned = order.upward ? ({ up: "down", down: "up", left: "left", right: "right" } as const)[step] : step;
+      const next = Math.max(order.rootless ? 1 : 0, focus < 0 ? zoom : neighbour(flame, focus, turned));
       setFocus(next);
-      const top = flame.depth[next]! * ROW;
+      const top = rowOf(flame, order, flame.depth[next]!) * ROW;
       const box = scroller.current!;
       if (top < box.scrollTop) box.scrollTop = top;
       else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
-    } else if (e.key === "Enter" && focus >= 0) zoomTo(focus);
-    else if (e.key === " " && focus > 0) {
+    } else if (e.key === "Enter" && focus >= 0) {
+      e.preventDefault();
+      zoomTo(focus);
+    } else if (e.key === " " && focus > 0) {
       e.preventDefault();
       onFunction?.(nameOf(flame, focus));
     } else if (e.key === "Escape") {
       if (zoom === 0 && past.current.length === 0) return;
       e.stopPropagation();
       back();
-    } else if (e.key === "Home") zoomTo(0);
+    } else if (e.key === "Home") {
+      e.preventDefault();
+      zoomTo(0);
+    }
   };
 
   const spoken = useMemo(() => (focus < 0 ? "" : describe(flame, focus, say)), [flame, focus, say]);

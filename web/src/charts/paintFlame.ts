@@ -1,6 +1,6 @@
 // Paints a call tree into a canvas: only what is on screen and wide enough to be seen.
 import { cssColor, seriesIndex, withAlpha } from "@/lib/color";
-import { type Flame, project, sides } from "@/lib/flame";
+import { type Flame, sides } from "@/lib/flame";
 
 export const ROW = 20;
 const LEAST = 0.4; // px
@@ -8,12 +8,26 @@ const TEXT_FROM = 34; // px
 
 export type FlameColour = "package" | "change";
 
+/** Which row of the picture a depth of the tree is in. */
+export interface Rows {
+  /** The root is at the bottom: for callers. */
+  upward: boolean;
+  /** The root is not drawn: what is below it says the same. */
+  rootless: boolean;
+}
+
+export const rowCount = (f: Flame, r: Rows): number => f.deepest + (r.rootless ? 0 : 1);
+export const rowOf = (f: Flame, r: Rows, depth: number): number => (r.upward ? f.deepest - depth : depth - (r.rootless ? 1 : 0));
+/** The other way round. */
+export const depthOf = (f: Flame, r: Rows, row: number): number => (r.upward ? f.deepest - row : row + (r.rootless ? 1 : 0));
+
 export interface FlameView {
   zoom: number;
   width: number;
   /** First and last row on screen. */
   top: number;
   bottom: number;
+  rows: Rows;
   colour: FlameColour;
   /** Which frames a search found; null without a search. */
   found: Uint8Array | null;
@@ -24,11 +38,9 @@ export interface FlameView {
 interface Ink {
   text: string;
   onBar: string;
-  surface: string;
   bad: string;
   good: string;
   plain: string;
-  line: string;
   accent: string;
   series: string[];
 }
@@ -37,14 +49,38 @@ function ink(): Ink {
   return {
     text: cssColor("var(--text)"),
     onBar: cssColor("var(--text)"),
-    surface: cssColor("var(--surface)"),
     bad: cssColor("var(--bad)"),
     good: cssColor("var(--accent)"),
     plain: cssColor("var(--active)"),
-    line: cssColor("var(--surface)"),
     accent: cssColor("var(--accent-strong)"),
     series: Array.from({ length: 8 }, (_, i) => cssColor(`var(--series-${i + 1})`)),
   };
+}
+
+/** Colours of one appearance, computed once: reading styles and hashing names take longer than painting. */
+export class Palette {
+  readonly ink = ink();
+  readonly found = withAlpha(this.ink.accent, 0.75);
+  private readonly packages = new Map<string, string>();
+  private readonly changes = new Map<number, string>();
+
+  colour(f: Flame, node: number, by: FlameColour): string {
+    const frame = f.frame[node]!;
+    if (frame < 0) return this.ink.plain;
+    if (by === "change") return this.change(change(f, node));
+    const name = f.frames[frame]!.package || f.frames[frame]!.function;
+    let colour = this.packages.get(name);
+    if (!colour) this.packages.set(name, (colour = withAlpha(this.ink.series[seriesIndex(name) - 1]!, 0.42)));
+    return colour;
+  }
+
+  private change(d: number): string {
+    if (Math.abs(d) < 0.03) return this.ink.plain;
+    const step = Math.round(d * 20);
+    let colour = this.changes.get(step);
+    if (!colour) this.changes.set(step, (colour = withAlpha(d > 0 ? this.ink.bad : this.ink.good, 0.15 + (0.55 * Math.abs(step)) / 20)));
+    return colour;
+  }
 }
 
 /** How much more of the whole a node takes than before: -1 (gone) to 1 (new). */
@@ -57,45 +93,41 @@ export function change(f: Flame, node: number): number {
   return most === 0 ? 0 : (now - was) / most;
 }
 
-export function paint(ctx: CanvasRenderingContext2D, f: Flame, v: FlameView): void {
-  const c = ink();
-  const packages = new Map<string, string>();
-  const colourOf = (node: number): string => {
-    const frame = f.frame[node]!;
-    if (frame < 0) return c.plain;
-    if (v.colour === "change") {
-      const d = change(f, node);
-      return Math.abs(d) < 0.03 ? c.plain : withAlpha(d > 0 ? c.bad : c.good, 0.15 + 0.55 * Math.min(1, Math.abs(d)));
-    }
-    const name = f.frames[frame]!.package || f.frames[frame]!.function;
-    let colour = packages.get(name);
-    if (!colour) packages.set(name, (colour = withAlpha(c.series[seriesIndex(name) - 1]!, 0.42)));
-    return colour;
-  };
+export function paint(ctx: CanvasRenderingContext2D, f: Flame, v: FlameView, palette: Palette): void {
   ctx.font = "11px Inter, system-ui, sans-serif";
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  const { zoom } = v;
+  const left = f.x[zoom]!;
+  const scale = v.width / (f.width[zoom]! || 1);
+  const end = f.end[zoom]!;
+  const first = v.rows.rootless ? 1 : 0;
+  const reach = v.rows.upward ? f.deepest : depthOf(f, v.rows, v.bottom); // deeper than this is below the screen
   for (let i = 0; i < f.frame.length; ) {
+    const above = i <= zoom && f.end[i]! > zoom; // fills the width
+    if (!above && (i < zoom || i >= end)) {
+      i = f.end[i]!;
+      continue;
+    }
     const d = f.depth[i]!;
-    const p = project(f, i, v.zoom);
-    if (!p) {
+    const width = above ? v.width : f.width[i]! * scale;
+    if (width < LEAST || d > reach) {
       i = f.end[i]!;
       continue;
     }
-    const width = p.width * v.width;
-    if (width < LEAST || d > v.bottom) {
-      i = f.end[i]!;
-      continue;
-    }
-    if (d >= v.top) bar(ctx, f, v, c, i, p.x * v.width, width, (d - v.top) * ROW, colourOf(i));
+    const row = rowOf(f, v.rows, d);
+    if (d >= first && row >= v.top && row <= v.bottom) bar(ctx, f, v, palette, i, above ? 0 : (f.x[i]! - left) * scale, width, (row - v.top) * ROW);
     i++;
   }
 }
 
-function bar(ctx: CanvasRenderingContext2D, f: Flame, v: FlameView, c: Ink, node: number, x: number, width: number, y: number, colour: string) {
+function bar(ctx: CanvasRenderingContext2D, f: Flame, v: FlameView, palette: Palette, node: number, x: number, width: number, y: number) {
   const frame = f.frame[node]!;
-  const dim = (v.found && frame >= 0 && !v.found[frame]) || (node < v.zoom && node !== 0);
-  ctx.globalAlpha = dim ? 0.4 : 1;
-  ctx.fillStyle = v.found && frame >= 0 && v.found[frame] ? withAlpha(c.accent, 0.75) : colour;
+  const c = palette.ink;
+  const hit = v.found !== null && frame >= 0 && v.found[frame] === 1;
+  const dim = (v.found !== null && frame >= 0 && !hit) || (node < v.zoom && node !== 0);
+  if (dim) ctx.globalAlpha = 0.4;
+  ctx.fillStyle = hit ? palette.found : palette.colour(f, node, v.colour);
   ctx.fillRect(x, y, Math.max(0.6, width - (width > 3 ? 1 : 0)), ROW - 1);
   if (node === v.hover || node === v.focus) {
     ctx.globalAlpha = 1;
@@ -103,15 +135,11 @@ function bar(ctx: CanvasRenderingContext2D, f: Flame, v: FlameView, c: Ink, node
     ctx.lineWidth = node === v.focus ? 2 : 1;
     ctx.strokeRect(x + 0.5, y + 0.5, Math.max(1, width - 2), ROW - 2);
   }
-  if (width < TEXT_FROM) {
-    ctx.globalAlpha = 1;
-    return;
+  if (width >= TEXT_FROM) {
+    ctx.fillStyle = c.onBar;
+    ctx.fillText(fit(ctx, frame < 0 ? "all" : short(f.frames[frame]!.function), width - 9), x + 5, y + ROW / 2);
   }
-  ctx.fillStyle = c.onBar;
-  ctx.textAlign = "left";
-  const left = Math.max(x, 0) + 5;
-  ctx.fillText(fit(ctx, frame < 0 ? "all" : short(f.frames[frame]!.function), x + width - left - 4), left, y + ROW / 2);
-  ctx.globalAlpha = 1;
+  if (ctx.globalAlpha !== 1) ctx.globalAlpha = 1;
 }
 
 /** A function's name without the path of its package. */

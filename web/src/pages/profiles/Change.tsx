@@ -36,7 +36,9 @@ export function Change({ data, base, chosen, onFunction }: Props) {
             <thead>
               <tr>
                 <th scope="col">Function</th>
-                <th scope="col">Before</th>
+                <th scope="col" className={css.minor}>
+                  Before
+                </th>
                 <th scope="col">Now</th>
                 <th scope="col">Change{per ? ` a ${per === "s" ? "second" : per}` : ""}</th>
                 {data.significance && (
@@ -64,18 +66,20 @@ function Row({ m, unit, most, chosen, significance, onFunction }: { m: FunctionM
   return (
     <tr data-chosen={chosen || undefined}>
       <td>
-        <button type="button" className={css.name} title={m.function} onClick={() => onFunction(m.function)}>
-          {m.function}
-        </button>
-        {m.new && <span className={css.tag}>new</span>}
-        {m.self === 0 && <span className={css.tag}>gone</span>}
-        {m.shift && (
-          <span className={css.tag} title="Its callers take as much as before: work has moved between functions">
-            moved
-          </span>
-        )}
+        <span className={css.what}>
+          <button type="button" className={css.name} title={m.function} onClick={() => onFunction(m.function)}>
+            {m.function}
+          </button>
+          {m.new && <span className={css.tag}>new</span>}
+          {m.self === 0 && <span className={css.tag}>gone</span>}
+          {m.shift && (
+            <span className={css.tag} title="Its callers take as much as before: work has moved between functions">
+              moved
+            </span>
+          )}
+        </span>
       </td>
-      <td>
+      <td className={css.minor}>
         <Num value={m.base_self} unit={unit} />
       </td>
       <td>

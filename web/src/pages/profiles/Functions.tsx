@@ -32,7 +32,7 @@ export function Functions({ rows, flame, unit, scale, q, search, set, onOpen }: 
         columns={columns}
         rowKey={(r) => `${r.function}\u0000${r.file}`}
         rowHeight={30}
-        sort={search.sort ?? "self"}
+        sort={search.sort ?? (scale ? "change" : "self")}
         dir={search.dir ?? "desc"}
         onSort={(sort, dir) => set({ sort, dir })}
         csvName="functions"
@@ -61,14 +61,14 @@ function columnsOf(flame: Flame, unit: string, scale: Scale | undefined, onOpen:
       ),
     },
     number("self", "Self", (r) => r.self),
-    number("selfshare", "Self %", (r) => r.self / whole, "ratio"),
+    number("selfshare", "Self %", (r) => r.self / whole, "ratio", !!scale),
     number("total", "Total", (r) => r.total, u, true),
     number("totalshare", "Total %", (r) => r.total / whole, "ratio", true),
   ];
   if (flame.baseTotal && scale) {
     const [a, b] = sides(flame);
     const change = (id: string, label: string, now: (r: FunctionRow) => number, was: (r: FunctionRow) => number, secondary: boolean): Column<FunctionRow> => ({
-      id, label, width: "128px", align: "right", secondary, sort: (r) => now(r) * a - was(r) * b, render: (r) => <Delta now={now(r) * a} was={was(r) * b} least={0.002 * whole * a} say={scale.say} />,
+      id, label, width: "minmax(104px, 148px)", align: "right", secondary, sort: (r) => now(r) * a - was(r) * b, render: (r) => <Delta now={now(r) * a} was={was(r) * b} least={0.002 * whole * a} say={scale.say} />,
     });
     columns.push(change("change", `Self, change${scale.per && ` ${scale.per}`}`, (r) => r.self, (r) => r.baseSelf, false), change("totalchange", "Total, change", (r) => r.total, (r) => r.baseTotal, true));
   }

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { Background, BackgroundVariant, BaseEdge, Controls, type Edge, EdgeLabelRenderer, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import { Background, BackgroundVariant, BaseEdge, Controls, type Edge, EdgeLabelRenderer, type EdgeProps, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { Graph as Layers, layout as dagre } from "@dagrejs/dagre";
 import { useAppearance } from "@/app/theme";
@@ -49,8 +49,7 @@ export default function Graph({ flame, ...drawn }: Drawn & { flame: Flame }) {
         nodeTypes={nodeTypes}
         edgeTypes={edgeTypes}
         colorMode={appearance === "dark" ? "dark" : "light"}
-        fitView
-        fitViewOptions={{ padding: 0.04, maxZoom: 1.1 }}
+        onInit={(flow) => show(flow, nodes, graph)}
         onNodeClick={(_, n) => drawn.onFunction?.(n.data.name)}
         nodesDraggable={false}
         nodesConnectable={false}
@@ -69,6 +68,18 @@ export default function Graph({ flame, ...drawn }: Drawn & { flame: Flame }) {
       </p>
     </div>
   );
+}
+
+const LEAST_ZOOM = 0.72; // below, names cannot be read
+
+/** All of it where that can be read; else what takes most, in the middle. */
+function show(flow: ReactFlowInstance<Node<FunctionData>, Edge<CallData>>, nodes: readonly Node<FunctionData>[], g: CallGraph) {
+  void flow.fitView({ padding: 0.04, maxZoom: 1.1 }).then(() => {
+    if (flow.getZoom() >= LEAST_ZOOM) return;
+    const most = g.nodes.reduce((best, n, i) => (n.flat[0] > g.nodes[best]!.flat[0] ? i : best), 0);
+    const n = nodes[most];
+    if (n) void flow.setCenter(n.position.x + (n.width ?? 0) / 2, n.position.y, { zoom: LEAST_ZOOM });
+  });
 }
 
 const LINE = 14;

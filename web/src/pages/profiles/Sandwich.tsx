@@ -26,9 +26,9 @@ export function Sandwich({ flame, name, choice, packages, drawn }: Props) {
       <Facts name={name} flame={flame} part={both.callees} drawn={drawn} />
       {!packages && <Operations choice={choice} fn={name} />}
       <h4 className={css.half}>Called by</h4>
-      <FlameGraph flame={both.callers} label={`Callers of ${name}`} {...drawn} />
+      <FlameGraph flame={both.callers} label={`Callers of ${name}`} half="callers" {...drawn} />
       <h4 className={css.half}>Calls</h4>
-      <FlameGraph flame={both.callees} label={`What ${name} calls`} {...drawn} />
+      <FlameGraph flame={both.callees} label={`What ${name} calls`} half="callees" {...drawn} />
     </div>
   );
 }
@@ -46,7 +46,11 @@ function Facts({ name, flame, part, drawn }: { name: string; flame: Flame; part:
       <h3 className={css.fn}>{name}</h3>
       <p className={css.small}>
         {drawn.words(total)} with what it calls, {percent(total / whole)} of all; {drawn.words(self)} by itself
-        {part.baseTotal && drawn.compare && <b>. {changeWords(total * a, part.baseTotal[0]! * b, drawn.compare)}</b>}
+        {part.baseTotal && drawn.compare && (
+          <>
+            ; <b>{since(total * a, part.baseTotal[0]! * b, drawn.compare)}</b>
+          </>
+        )}
       </p>
       {place && (
         <p className={css.place}>
@@ -56,4 +60,9 @@ function Facts({ name, flame, part, drawn }: { name: string; flame: Flame; part:
       )}
     </header>
   );
+}
+
+function since(now: number, was: number, say: (v: number) => string): string {
+  if (was === 0) return "not there before";
+  return now === 0 ? "no longer there" : `${changeWords(now, was, say)} against before`;
 }

@@ -54,6 +54,6 @@ export const profilesRoute = createRoute({
     sort: text(s, "sort"),
     dir: oneOf(s, "dir", ["asc", "desc"]),
   }),
-  staticData: { crumbs: () => [{ label: "Profiles" }] },
+  staticData: { crumbs: () => [{ label: "Profiles" }], compares: true },
   component: lazyRouteComponent(() => import("./Page")),
 });

@@ -101,7 +101,7 @@ function Service({ data }: { data: ServiceAnswer }) {
           {tab === "errors" && <Errors service={data.service} />}
           {tab === "instances" && <Instances data={data} />}
           {tab === "logs" && <Logs service={data.service} />}
-          {tab === "profiles" && <Profiles service={data.service} version={search.version} instance={search.instance} />}
+          {tab === "profiles" && <Profiles service={data.service} version={search.version} instance={search.instance} versions={data.versions} />}
           {tab === "versions" && <Versions data={data} />}
         </div>
       </Panel>

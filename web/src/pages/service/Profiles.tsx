@@ -1,7 +1,8 @@
 import { useMemo, useState } from "react";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { flameQuery, kindsQuery, type ProfileChoice, type ProfileKind } from "@/api/profiles";
+import { type FlameAnswer, flameQuery, kindsQuery, type ProfileChoice, type ProfileKind } from "@/api/profiles";
+import type { VersionRow } from "@/api/types";
 import { useScope } from "@/app/range";
 import { FlameGraph } from "@/charts/FlameGraph";
 import { flameOf } from "@/lib/flame";
@@ -11,8 +12,14 @@ import { Empty, Query, Skeleton } from "@/ui/States";
 import { Segmented } from "@/ui/Tabs";
 import css from "./Profiles.module.css";
 
+interface Props {
+  version?: string;
+  instance?: string;
+  versions: readonly VersionRow[];
+}
+
 /** Which functions of the service take the time and memory: over time, and as a flame graph. */
-export function Profiles({ service, version, instance }: { service: string; version?: string; instance?: string }) {
+export function Profiles({ service, version, instance, versions }: Props & { service: string }) {
   const scope = useScope();
   const kinds = useQuery(kindsQuery(scope, service));
   return (
@@ -23,14 +30,15 @@ export function Profiles({ service, version, instance }: { service: string; vers
             Push pprof profiles to <code>/v1/pprof?service={service}</code>, let Pyroscope’s SDK send here, or have them fetched with <code>--profile-targets</code>.
           </Empty>
         ) : (
-          <OfService kinds={profiles} version={version} instance={instance} />
+          <OfService kinds={profiles} version={version} instance={instance} versions={versions} />
         )
       }
     </Query>
   );
 }
 
-function OfService({ kinds, version, instance }: { kinds: ProfileKind[]; version?: string; instance?: string }) {
+function OfService({ kinds, version, instance, versions }: Props & { kinds: ProfileKind[] }) {
+  const navigate = useNavigate();
   const [type, setType] = useState(kinds.some((k) => k.type === "cpu") ? "cpu" : kinds[0]!.type);
   const kind = kinds.find((k) => k.type === type) ?? kinds[0]!;
   const scope = useScope();
@@ -39,24 +47,36 @@ function OfService({ kinds, version, instance }: { kinds: ProfileKind[]; version
     [kind, version, instance],
   );
   const q = useQuery(flameQuery(scope, choice));
+  const release = releaseOf(kind, versions);
   return (
     <div className={css.profiles}>
       <div className={css.bar}>
         <Segmented label="Type of profile" options={kinds.map((k) => ({ id: k.type, label: typeLabel(k.type) }))} value={kind.type} onChange={setType} />
         <span className={css.meaning}>{meaning(kind.type, kind.default_sample_type)}</span>
+        {release && (
+          <Link to="/profiles" search={{ service: kind.service, type: kind.type, version: release.now, vs: `version:${release.before}` }} className="link">
+            What changed in {release.now}
+          </Link>
+        )}
         <Link to="/profiles" search={{ service: kind.service, type: kind.type, version: choice.version, instance: choice.instance }} className="link">
           Open in Profiles
         </Link>
       </div>
       <Over choice={choice} />
       <Query query={q} skeleton={<Skeleton height={300} />}>
-        {(data) => <Graph frames={data.frames} nodes={data.nodes} unit={data.unit} />}
+        {(data) => <Graph data={data} open={(fn) => void navigate({ to: "/profiles", search: (o) => ({ from: o.from, to: o.to, service: kind.service, type: kind.type, version: choice.version, instance: choice.instance, fn }) as never })} />}
       </Query>
     </div>
   );
 }
 
-function Graph({ frames, nodes, unit }: Pick<import("@/api/profiles").FlameAnswer, "frames" | "nodes" | "unit">) {
-  const flame = useMemo(() => flameOf(frames, nodes), [frames, nodes]);
-  return <FlameGraph flame={flame} label="Flame graph" colour="package" found={null} words={(v) => words(v, unit)} />;
+/** The newest version that has profiles, and the one before it. */
+function releaseOf(kind: ProfileKind, versions: readonly VersionRow[]): { now: string; before: string } | undefined {
+  const [now, before] = [...versions].sort((a, b) => b.first_seen_ms - a.first_seen_ms).map((v) => v.version).filter((v) => kind.versions.includes(v));
+  return now && before ? { now, before } : undefined;
+}
+
+function Graph({ data, open }: { data: FlameAnswer; open: (fn: string) => void }) {
+  const flame = useMemo(() => flameOf(data.frames, data.nodes), [data]);
+  return <FlameGraph flame={flame} label="Flame graph" colour="package" found={null} words={(v) => words(v, data.unit)} onFunction={open} />;
 }

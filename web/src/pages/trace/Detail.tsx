@@ -15,6 +15,7 @@ import { Attributes, attributesOf } from "./Attributes";
 import { Events, Links } from "./Events";
 import type { PanelTab } from "./route";
 import { SpanLogs } from "./SpanLogs";
+import { SpanProfile } from "./SpanProfile";
 import { Usual } from "./Usual";
 import type { TraceLogs } from "./useTrace";
 import css from "./Detail.module.css";
@@ -73,6 +74,7 @@ export function Detail({ ref, trace, waterfall: w, position, tab, onTab, logs, o
             { id: "attributes", label: "Attributes", count: span.attributes.length },
             { id: "events", label: "Events", count: span.events.length },
             { id: "logs", label: "Logs", count: spanLogs },
+            { id: "profile", label: "Profile" },
             { id: "links", label: "Links", count: span.links.length },
             { id: "resource", label: "Resource" },
           ]}
@@ -81,6 +83,7 @@ export function Detail({ ref, trace, waterfall: w, position, tab, onTab, logs, o
           {tab === "attributes" && <Attributes list={span.attributes} dropped={span.dropped.attributes} empty="This span has no attributes." />}
           {tab === "events" && <Events span={span} />}
           {tab === "logs" && <SpanLogs trace={trace} span={span} logs={logs} />}
+          {tab === "profile" && <SpanProfile traceId={trace.trace_id} span={span} />}
           {tab === "links" && <Links span={span} />}
           {tab === "resource" && <Attributes list={attributesOf({ ...resource, ...(span.scope ? { "otel.scope": span.scope } : {}) })} dropped={0} empty="The resource has no attributes." />}
         </div>

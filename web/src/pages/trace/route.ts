@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/app/root";
 import { oneOf, text } from "@/app/search";
 
-export const PANELS = ["attributes", "events", "logs", "links", "resource"] as const;
+export const PANELS = ["attributes", "events", "logs", "profile", "links", "resource"] as const;
 export type PanelTab = (typeof PANELS)[number];
 
 export interface TraceSearch {
