@@ -21,7 +21,8 @@ type engine struct {
 	rows    map[uint64]ref // by id of the store
 	series  []*series      // ordered by key
 	envs    map[string]*environment
-	settled int64 // newest minute settled, Unix seconds / 60
+	lives   map[[2]string]*life // by environment and service
+	settled int64               // newest minute settled, Unix seconds / 60
 	changed []anomaly.Alarm
 	spans   []span  // reused, as is
 	chain   []int32 // by row of the minute that is settled: the one before it of its series, plus one
@@ -37,8 +38,10 @@ type ref struct {
 type environment struct {
 	all    volume
 	minute float64
-	load   map[string]float64 // by service: requests of the last ten minutes in expected ones
-	habit  bool               // something goes on that does so every day at this time
+	crowds map[string]*crowd // by service
+	crowd  crowd             // of all services together
+	flowed int64             // the newest minute of crowds, Unix seconds / 60
+	habit  int64             // Unix seconds at which something went on last that does so every day at this time
 }
 
 const (
@@ -49,7 +52,7 @@ const (
 )
 
 func newEngine(step time.Duration, s Settings) *engine {
-	return &engine{step: int64(step / time.Second), settings: s, rows: map[uint64]ref{}, envs: map[string]*environment{}}
+	return &engine{step: int64(step / time.Second), settings: s, rows: map[uint64]ref{}, envs: map[string]*environment{}, lives: map[[2]string]*life{}}
 }
 
 // know registers a row series of the store.
@@ -61,13 +64,13 @@ func (e *engine) know(id uint64, n query.WatchSeries) {
 	at, known := e.find(k)
 	if !known {
 		if e.envs[k.env] == nil {
-			e.envs[k.env] = &environment{load: map[string]float64{}}
+			e.envs[k.env] = &environment{crowds: map[string]*crowd{}}
 		}
 		if at > 0 { // text that is read with each row is kept once
 			before := e.series[at-1].key
 			k.env, k.service, k.kind = same(k.env, before.env), same(k.service, before.service), same(k.kind, before.kind)
 		}
-		e.series = slices.Insert(e.series, at, &series{key: k})
+		e.series = slices.Insert(e.series, at, &series{key: k, life: e.lifeOf(k.env, k.service)})
 	}
 	s := e.series[at]
 	r := ref{s: s}
@@ -169,6 +172,7 @@ func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bo
 			s.since = r.At
 		}
 		s.seen = max(s.seen, r.At)
+		s.life.spans = max(s.life.spans, r.At+e.step)
 		c := s.usual.judge(r.Calls, r.Errors, r.Buckets, r.Counts)
 		s.add(r.At, c, at.p, e.fine())
 		if due && r.At/60 == settle {
@@ -185,6 +189,10 @@ func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bo
 // settle closes a minute for every series.
 func (e *engine) settle(minute int64) {
 	at := minute * 60
+	for _, env := range e.envs {
+		env.each(func(own, _ *flow) { own.reach(env.flowed, minute) })
+		env.flowed = minute
+	}
 	for _, s := range e.series {
 		env := e.envs[s.env]
 		mu, drop := s.volume.expected(at+30, &env.all)
@@ -207,51 +215,25 @@ func (e *engine) settle(minute int64) {
 			p.ring.settle(minute, c, 0)
 		}
 		if s.name == "" && s.kind == "" {
-			env.load[s.service] = s.load(minute)
+			s.life.expects = s.expects
+		}
+		if own, all := env.flowOf(s); own != nil {
+			usual := s.steadily()
+			own.settle(minute, float64(c.n), usual)
+			all.settle(minute, float64(c.n), usual)
 		}
 	}
-}
-
-// load is how many requests came in the last ten minutes for each that was expected.
-func (s *series) load(minute int64) float64 {
-	n := 0.0
-	for m := minute - 9; m <= minute; m++ {
-		n += float64(s.ring.minute[(m%minutes+minutes)%minutes].n.float())
-	}
-	if s.expects <= 0 {
-		return 1
-	}
-	usual := s.expects / math.Max(float64(s.volume.fast), 1e-9) * math.Max(float64(s.volume.slow), 1e-9)
-	if !s.volume.known() {
-		usual = float64(s.volume.slow)
-	}
-	return (n + 5) / (10*usual + 5)
-}
-
-// loadOf is by how much more than usual is asked of the service of a series, or of what it calls; never under 1.
-func (e *engine) loadOf(s *series) float64 {
-	of := e
-	if e.requests != nil {
-		of = e.requests
-	}
-	env := of.envs[s.env]
-	if env == nil {
-		return 1
-	}
-	if of == e {
-		return max(1, env.load[s.service])
-	}
-	return max(1, env.load[s.service], env.load[s.name])
 }
 
 // judge asks every channel of every series.
 func (e *engine) judge(now int64) {
-	e.habits()
+	e.habits(now)
+	e.gather(now)
 	for _, s := range e.series {
 		if now-s.since < youngest || now-s.seen > forgotten {
 			continue
 		}
-		threshold := e.threshold(s)
+		threshold := e.threshold(now, s)
 		e.judgeSeries(now, s, threshold)
 		if len(s.parts) > 1 {
 			e.judgeParts(now, s, partly*threshold)
@@ -261,12 +243,9 @@ func (e *engine) judge(now int64) {
 
 // threshold is the surprise that an alarm takes, for the budget of false alarms a day of all series together: about
 // 400 windows a day of each of three channels are independent of one another.
-func (e *engine) threshold(s *series) float64 {
+func (e *engine) threshold(now int64, s *series) float64 {
 	t := alike * math.Log(float64(max(len(e.series), 20))*channels*400/e.settings.budget(s.service, s.name))
-	if !s.incoming() {
-		t *= outgoing
-	}
-	if e.envs[s.env].habit {
+	if e.envs[s.env].daily(now) {
 		t *= duringHabit
 	}
 	return t
@@ -279,28 +258,36 @@ const (
 	duringHabit = 2.5  // while something daily goes on, its consequences need not be the same each day
 )
 
-// habits says of each environment whether something daily goes on in it.
-func (e *engine) habits() {
-	for _, env := range e.envs {
-		env.habit = false
+// days is how far back a series may have done the same: a day or two, and a week while something daily goes on, whose
+// consequences show on some days and not on others.
+func (env *environment) days(now int64) int64 {
+	if env.daily(now) {
+		return habitWeek
 	}
+	return habitDays
+}
+
+// daily says whether something goes on that does so every day at this time, or did within the longest window.
+func (env *environment) daily(now int64) bool { return now-env.habit < 60*spans[len(spans)-1] }
+
+// habits notes of each environment when something daily went on in it last.
+func (e *engine) habits(now int64) {
 	for _, s := range e.series {
 		for c := range s.watch {
 			if s.watch[c].alarm != nil && s.watch[c].usual {
-				e.envs[s.env].habit = true
+				e.envs[s.env].habit = now
 			}
 		}
 	}
 }
 
 func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
-	load := e.loadOf(s)
 	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
 	var best [channels]finding
 	for i, w := range e.spans {
 		k := window(i, e.fine())
 		if s.watch[latency].usable(now, w) {
-			best[latency].strongest(s.slow(w, s.spread[k], load, 0))
+			best[latency].strongest(s.slow(w, s.spread[k], e.load(s, k), 0))
 		}
 		if s.watch[failures].usable(now, w) {
 			best[failures].strongest(s.failing(w))
@@ -309,6 +296,7 @@ func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
 			best[traffic].strongest(s.missing(w, k))
 		}
 	}
+	best[traffic] = e.silence(now, s, best[traffic])
 	for c := range best {
 		e.move(now, s, nil, c, best[c], threshold)
 	}
@@ -320,7 +308,6 @@ func (s *series) incoming() bool { return s.kind == "" || s.kind == "server" || 
 
 // judgeParts compares versions and instances with what is usual for the whole and with one another.
 func (e *engine) judgeParts(now int64, s *series, threshold float64) {
-	load := e.loadOf(s)
 	active := 0
 	for _, p := range s.parts {
 		if now-p.seen < 1800 {
@@ -348,8 +335,8 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 			if rest.n >= leastRequests {
 				shift = max(0, float64(rest.rank-w.rank)/float64(rest.n))
 			}
-			if p.watch[latency].usable(now, w) {
-				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), load, shift))
+			if w.minutes >= patience && p.watch[latency].usable(now, w) {
+				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), e.load(s, k), shift))
 			}
 			if p.watch[failures].usable(now, w) {
 				best[failures].strongest(s.failing(w))
@@ -364,6 +351,10 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		}
 	}
 }
+
+// patience is for how many minutes one of several instances or versions has to be slower than the others. A queue that
+// one of them happens to have for a moment drains by itself; what matters more shows in the whole.
+const patience = 10
 
 // quieten lets alarms of parts that are not judged any more end.
 func (e *engine) quieten(now int64, s *series, parts []*part, threshold float64) {
@@ -386,7 +377,10 @@ func (e *engine) move(now int64, s *series, p *part, c int, f finding, threshold
 	if p != nil {
 		o = &p.watch[c]
 	}
-	changed, ended := o.move(now, f, threshold, func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
+	if c == latency && !s.incoming() {
+		threshold *= outgoing
+	}
+	changed, ended := o.move(now, f, threshold, e.envs[s.env].days(now), func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
 	if changed == nil {
 		return
 	}
@@ -410,6 +404,9 @@ func (e *engine) raise(now int64, s *series, p *part, c int, f finding) *anomaly
 	a := &anomaly.Alarm{Subject: subject, Symptom: symptoms[c], Channel: names[c], Began: time.Unix(began, 0).UTC(), Detected: time.Unix(now+e.delay, 0).UTC(),
 		Unit: units[c], Observed: f.observed, Expected: f.expected, Lower: f.lower, Upper: finite(f.upper), Score: f.score, Once: onceInDays(f.score),
 		Sample: f.sample, History: float64(now-s.since) / 86400, Paging: e.pages(s)}
+	if f.noData {
+		a.Channel, a.Paging = anomaly.ChannelNoData, a.Paging && !e.gap(now, s.env)
+	}
 	a.ID = alarmID(subject, a.Symptom, a.Began)
 	return a
 }

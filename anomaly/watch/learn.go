@@ -15,6 +15,7 @@ func (e *engine) learn(minute int64, rows []query.WatchRow) {
 		}
 		s.due = 0
 		c := s.ring.minute[minute%minutes].cell()
+		s.clump.learn(s.ring.minute[(minute-1+minutes)%minutes].n.float(), c.n)
 		windows := s.ring.closed(minute, make([]span, 0, len(spans)))
 		s.learnLatency(minute, &recent, windows)
 		if s.watch[failures].alarm == nil && !s.partly(failures) {
@@ -52,7 +53,7 @@ func (s *series) learnLatency(minute int64, recent *[latencyBuckets]float32, win
 	s.learnParts(minute)
 	for k, w := range windows {
 		if w.n >= leastRequests && s.usual.n >= latencyKnown {
-			s.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
+			s.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/s.clump.apart(float64(w.n)))
 		}
 	}
 }
@@ -77,7 +78,7 @@ func (s *series) learnParts(minute int64) {
 		}
 		for k, w := range p.ring.closed(minute, make([]span, 0, len(spans))) {
 			if w.n >= leastRequests {
-				p.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/float64(w.n))
+				p.spread[k].learn(float64(w.rank)/float64(w.n), s.usual.variance/s.clump.apart(float64(w.n)))
 			}
 		}
 	}

@@ -24,12 +24,14 @@ type meters struct {
 	series   []*metric
 	minute   int64 // the newest minute taken, Unix seconds
 	changed  []anomaly.Alarm
+	alive    func(env, service string) *life              // nil: nobody asks
 	record   func(m *metric, at int64, v anomaly.Verdict) // of each verdict; nil: nobody asks
 }
 
 // source is one stored series of a metric. One that is not watched has no metric.
 type source struct {
 	of     *metric
+	life   *life // of its service
 	meter  *meter
 	as     role
 	take   taking
@@ -74,8 +76,8 @@ type metric struct {
 	limit       float64 // of that one; 0: none is known
 }
 
-func newMeters(s Settings) *meters {
-	return &meters{settings: s, rows: map[uint64]*source{}, index: map[metricKey]*metric{}}
+func newMeters(s Settings, alive func(env, service string) *life) *meters {
+	return &meters{settings: s, alive: alive, rows: map[uint64]*source{}, index: map[metricKey]*metric{}}
 }
 
 const (
@@ -95,6 +97,9 @@ func (m *meters) know(id uint64, n query.WatchMetric) {
 	}
 	src := &source{}
 	m.rows[id] = src
+	if m.alive != nil {
+		src.life = m.alive(n.Env, n.Service)
+	}
 	for _, in := range known[n.Name] {
 		if !in.matches(n.Attributes) {
 			continue
@@ -171,6 +176,9 @@ func (m *meters) take(at int64, samples []query.WatchSample) []anomaly.Alarm {
 	for i := range samples {
 		if src := m.rows[samples[i].Series]; src != nil {
 			src.put(&samples[i])
+			if src.life != nil {
+				src.life.sign(at)
+			}
 		}
 	}
 	for _, x := range m.series {
@@ -339,7 +347,7 @@ func (x *metric) harm() bool {
 func (m *meters) move(at int64, x *metric, f finding, threshold float64) {
 	now := at + 60
 	was := x.open.alarm
-	changed, _ := x.open.move(now, f, threshold, func(f finding) *anomaly.Alarm { return m.raise(now, x, f) })
+	changed, _ := x.open.move(now, f, threshold, habitDays, func(f finding) *anomaly.Alarm { return m.raise(now, x, f) })
 	if a := x.open.alarm; a != nil {
 		if !a.Paging && x.harm() && a.Score >= m.threshold(x) && !x.open.usual {
 			a.Paging, a.Detected = true, time.Unix(now+metricLag, 0).UTC()

@@ -31,6 +31,8 @@ type episode struct {
 const (
 	habitSlack  = 40 * 60 // seconds by which a nightly job may begin earlier or end later than the day before
 	habitGrowth = 1.7     // times as far off as the day before is no habit any more
+	habitDays   = 2       // that a habit is remembered for
+	habitWeek   = 7       // the same while something else goes on that does so every day
 )
 
 // habit is the last alarms of a series; the newest is written over the oldest.
@@ -44,14 +46,14 @@ func (h *habit) add(e episode) {
 	h.n++
 }
 
-// daily says whether this went on a day or two before as well, about as badly.
-func (h *habit) daily(now int64, size float64) bool {
+// daily says whether this went on at the same time on one of so many days before, about as badly.
+func (h *habit) daily(now int64, size float64, days int64) bool {
 	if h == nil {
 		return false
 	}
 	for _, e := range h.last {
-		for _, ago := range [...]int64{86400, 2 * 86400} {
-			if then := now - ago; e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
+		for ago := range days {
+			if then := now - (ago+1)*86400; e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
 				return true
 			}
 		}
@@ -72,7 +74,7 @@ const (
 )
 
 // move takes in what a channel found at a step and tells whether an alarm began, changed or ended.
-func (o *open) move(now int64, f finding, threshold float64, raise func(f finding) *anomaly.Alarm) (changed *anomaly.Alarm, ended bool) {
+func (o *open) move(now int64, f finding, threshold float64, days int64, raise func(f finding) *anomaly.Alarm) (changed *anomaly.Alarm, ended bool) {
 	if o.alarm == nil {
 		if f.score < threshold {
 			o.over = 0
@@ -85,7 +87,7 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 		o.alarm = raise(f)
 		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), int16(max(f.minutes, shortWindow))
 		o.worst, o.usual = float32(size(f.observed, f.expected)), false
-		if o.habit.daily(now, float64(o.worst)) {
+		if o.habit.daily(now, float64(o.worst), days) {
 			o.usual = true
 			return nil, false
 		}
@@ -112,7 +114,7 @@ func (o *open) move(now int64, f finding, threshold float64, raise func(f findin
 	if f.score >= threshold {
 		o.worst = max(o.worst, float32(size(f.observed, f.expected)))
 	}
-	if o.usual && !o.habit.daily(now, float64(o.worst)) { // it lasts longer, or is worse
+	if o.usual && !o.habit.daily(now, float64(o.worst), days) { // it lasts longer, or is worse
 		o.usual, o.told = false, float32(f.score)
 		a.Detected = time.Unix(now, 0).UTC()
 		return a, false

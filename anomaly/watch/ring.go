@@ -159,6 +159,15 @@ func (r *ring) closed(minute int64, out []span) []span {
 	return out
 }
 
+// unsettled is how many requests came since the newest settled minute.
+func (r *ring) unsettled(now int64) float64 {
+	n := 0.0
+	for s := max((r.settled+1)*6, r.newest-fineCells+1); s <= min(r.newest, now/fineStep-1); s++ {
+		n += float64(r.fine[s%fineCells].n.float())
+	}
+	return n
+}
+
 // onset looks back over a window of so many minutes for the minute from which on badness, whose sum measures what is
 // wrong and whose weight is its variance, is most marked. It gives Unix seconds.
 func (r *ring) onset(now, window int64, badness func(c cell, mu float64) (sum, weight float64)) int64 {

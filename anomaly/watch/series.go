@@ -41,9 +41,11 @@ type series struct {
 	due         int32 // the last of its rows of the minute that is settled, plus one
 	spread      [len(spans)]spread
 	failures    anomaly.Errors
+	clump       clump
 	volume      volume
 	watch       [channels]open
 	parts       []*part
+	life        *life // of its service
 }
 
 // finding is what a channel says about a series now.
@@ -52,6 +54,7 @@ type finding struct {
 	observed, expected float64
 	lower, upper       float64
 	sample             float64
+	noData             bool // nothing at all is heard of the service
 	minutes            int64
 	fine               bool
 }
@@ -69,20 +72,29 @@ const (
 	decayErrors   = 0.99952 // a minute: half-life of a day
 )
 
-// least is the typical slowdown worth an alarm: less where it has been measured for long, more while the load is
-// unusually high, because waiting grows with load and does no harm.
-func least(s span, load float64) float64 {
-	shift := 0.20
+// least is the typical slowdown worth an alarm, as a factor: less where it has been measured for long.
+func least(s span) float64 {
 	if s.minutes >= 10 {
-		shift = 0.12
+		return 1.12
 	}
-	return shift + math.Max(0, load-1.25)
+	return 1.20
 }
+
+// queued is how much slower requests are under a load, and no harm done: waiting grows with load, here as for a server
+// that is busy for 45 % of the time as a rule.
+func queued(load float64) float64 {
+	return max(1, min((1-usuallyBusy)/max(1-usuallyBusy*load, 1e-9), mostQueued))
+}
+
+const (
+	usuallyBusy = 0.45
+	mostQueued  = 4 // whatever the load, what takes longer than this is harm
+)
 
 // slow judges latencies. spread widens the test by what windows like this vary anyway; shift is the mean rank that
 // the siblings of a part have, 0 for a whole series.
 func (s *series) slow(w span, sp spread, load, shift float64) finding {
-	n := float64(w.n)
+	n, apart := float64(w.n), s.clump.apart(float64(w.n))
 	if n < leastRequests || s.usual.n < latencyKnown/4 {
 		return finding{}
 	}
@@ -90,14 +102,15 @@ func (s *series) slow(w span, sp spread, load, shift float64) finding {
 	factor := math.Exp(float64(w.log)/n - s.usual.mean)
 	typical := math.Exp(s.usual.mean)
 	f := finding{sample: n, minutes: w.minutes, fine: w.fine, observed: typical * factor, expected: typical}
-	edge := 1 + least(w, load)
+	excused := queued(load)
+	edge := max(least(w), excused)
 	f.lower, f.upper = typical/edge, typical*edge
 	if factor >= edge {
-		f.score = nats((mean - max(0, float64(sp.bias))) / math.Sqrt(s.usual.variance/n+sp.variance()))
+		f.score = nats((mean - max(0, float64(sp.bias))) / math.Sqrt(s.usual.variance/apart+sp.variance()))
 	}
 	// A small share of requests that became very slow does not move the mean, but the tail.
-	if share := float64(w.tail) / n; share >= 0.2+0.2*math.Max(0, load-1.25) && factor >= 1+least(w, load)/2 {
-		more, _ := anomaly.CountSurprise(float64(w.tail), 0.1*n, 25)
+	if share := float64(w.tail) / n; share >= 0.2+0.2*math.Max(0, load-1.25) && factor >= max((1+least(w))/2, excused) {
+		more, _ := anomaly.CountSurprise(share*apart, 0.1*apart, 25)
 		f.score = max(f.score, more)
 	}
 	return f
@@ -105,10 +118,12 @@ func (s *series) slow(w span, sp spread, load, shift float64) finding {
 
 // failing judges failures.
 func (s *series) failing(w span) finding {
-	if float64(w.n) < leastRequests || w.bad < leastErrors {
+	apart := s.clump.apart(float64(w.n))
+	bad := float64(w.bad) / float64(w.n) * apart
+	if float64(w.n) < leastRequests || bad < leastErrors {
 		return finding{}
 	}
-	v := s.failures.Judge(float64(w.n), float64(w.bad), 1)
+	v := s.failures.Judge(apart, bad, 1)
 	return finding{score: v.Score, observed: v.Value, expected: v.Expected, upper: v.Upper, sample: float64(w.n), minutes: w.minutes, fine: w.fine}
 }
 

@@ -24,6 +24,10 @@ type volume struct {
 	noise  [len(spans)]anomaly.Dispersion
 }
 
+// growth is the most requests that a minute counts for where so many are expected: a peak is neither the shape of all
+// days nor the level that what comes after it falls short of. What lasts is followed within hours.
+func growth(mu float64) float64 { return 1.25*mu + 3*math.Sqrt(mu) + 1 }
+
 // expected is requests a minute at a moment; drop is the least that would still be usual: a peak that ends is no loss.
 func (v *volume) expected(at int64, all *volume) (mu, drop float64) {
 	s, low := v.shape(at, all)
@@ -84,7 +88,11 @@ func (v *volume) learn(at int64, n float64, all *volume, allN float64, steady bo
 		fast = 0
 	}
 	v.slow += float32((math.Min(x, 3*float64(v.slow)+1e-3) - float64(v.slow)) * math.Max(slow, 1/(1440*float64(v.days)+60)))
-	v.fast += float32((math.Min(x, 3*float64(v.fast)+1e-3) - float64(v.fast)) * fast)
+	most := 3*float64(v.fast) + 1e-3
+	if s > 0 {
+		most = growth(float64(v.fast)*s) / s
+	}
+	v.fast += float32((math.Min(x, most) - float64(v.fast)) * fast)
 	if allN > 0 {
 		v.share += float32((n/allN - float64(v.share)) / math.Min(1440*float64(v.days)+1, 2880))
 	}
@@ -92,6 +100,9 @@ func (v *volume) learn(at int64, n float64, all *volume, allN float64, steady bo
 	rate := math.Max(0.25, 1/(math.Floor(float64(v.days))+1)) / 15
 	if v.days < 1 {
 		rate = 1 / (float64(at%volumeWidth/60) + 1) // the first day is taken as it is
+	}
+	if v.days >= 2 { // a peak of one day is not the shape of all days
+		n = math.Min(n, growth(float64(v.season[bin])))
 	}
 	v.season[bin] += float32(rate * (n - float64(v.season[bin])))
 	v.weight[bin] = pack(float32(math.Min(float64(v.weight[bin].float())*(1-rate/4)+n, 20*float64(v.season[bin])*15+n)))
