@@ -3,8 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sort"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -47,123 +45,6 @@ type NodeList struct {
 // MaxFlameNodes bounds what one answer may list.
 const MaxFlameNodes = 100_000
 
-// stackValue is what one stack is worth: in the selection, and in what it is compared with.
-type stackValue struct {
-	stack uint64
-	value [2]float64
-}
-
-// callTree merges stacks by function.
-type callTree struct {
-	nodes  []callNode
-	frames []Frame
-	ids    map[frameID]int32
-	index  map[childKey]int32
-}
-
-type frameID struct{ function, file string }
-
-type childKey struct{ parent, frame int32 }
-
-type callNode struct {
-	frame    int32
-	children []int32
-	self     [2]float64
-	total    [2]float64
-}
-
-func newCallTree() *callTree {
-	return &callTree{nodes: []callNode{{frame: -1}}, ids: map[frameID]int32{}, index: map[childKey]int32{}}
-}
-
-func (t *callTree) frame(f *ProfileFrame) int32 {
-	k := frameID{f.Function, f.File}
-	id, ok := t.ids[k]
-	if !ok {
-		id = int32(len(t.frames))
-		t.frames = append(t.frames, Frame{Function: f.Function, Package: FunctionPackage(f.Function), File: f.File, Line: f.Start})
-		t.ids[k] = id
-	}
-	return id
-}
-
-func (t *callTree) child(parent, frame int32) int32 {
-	k := childKey{parent, frame}
-	n, ok := t.index[k]
-	if !ok {
-		n = int32(len(t.nodes))
-		t.nodes = append(t.nodes, callNode{frame: frame})
-		t.nodes[parent].children = append(t.nodes[parent].children, n)
-		t.index[k] = n
-	}
-	return n
-}
-
-// add puts one stack, given as frames from the root, into the tree.
-func (t *callTree) add(frames []int32, v [2]float64) {
-	at := int32(0)
-	t.nodes[0].total[0] += v[0]
-	t.nodes[0].total[1] += v[1]
-	for _, f := range frames {
-		at = t.child(at, f)
-		t.nodes[at].total[0] += v[0]
-		t.nodes[at].total[1] += v[1]
-	}
-	t.nodes[at].self[0] += v[0]
-	t.nodes[at].self[1] += v[1]
-}
-
-// list gives out at most max nodes, the largest, in pre-order; siblings by name, so that two answers look alike.
-func (t *callTree) list(max int, compared bool) (NodeList, int) {
-	least := [2]float64{}
-	if len(t.nodes) > max {
-		sizes := make([]float64, len(t.nodes))
-		for i := range t.nodes {
-			sizes[i] = t.size(i)
-		}
-		slices.Sort(sizes)
-		least[0] = sizes[len(sizes)-max]
-	}
-	var out NodeList
-	kept := 0
-	var walk func(n, depth int32)
-	walk = func(n, depth int32) {
-		node := &t.nodes[n]
-		kept++
-		out.Frame, out.Depth = append(out.Frame, node.frame), append(out.Depth, depth)
-		out.Self, out.Total = append(out.Self, node.self[0]), append(out.Total, node.total[0])
-		if compared {
-			out.BaseSelf, out.BaseTotal = append(out.BaseSelf, node.self[1]), append(out.BaseTotal, node.total[1])
-		}
-		sort.Slice(node.children, func(i, j int) bool {
-			a, b := &t.frames[t.nodes[node.children[i]].frame], &t.frames[t.nodes[node.children[j]].frame]
-			if a.Function != b.Function {
-				return a.Function < b.Function
-			}
-			return a.File < b.File
-		})
-		for _, c := range node.children {
-			if t.size(int(c)) >= least[0] && kept < max {
-				walk(c, depth+1)
-			}
-		}
-	}
-	walk(0, 0)
-	return out, len(t.nodes) - kept
-}
-
-// size is how much room a node takes: the larger of its two shares.
-func (t *callTree) size(i int) float64 {
-	n, root := &t.nodes[i], &t.nodes[0]
-	var s float64
-	for k := range 2 {
-		if root.total[k] > 0 {
-			s = max(s, n.total[k]/root.total[k])
-		}
-	}
-	return s
-}
-
 // stackValues sums the selection by stack.
 func (db *DB) stackValues(ctx context.Context, s *ProfileSelection, sh *profileShape) (map[uint64]float64, error) {
 	a := args{}
@@ -197,7 +78,6 @@ func (db *DB) tree(ctx context.Context, service string, values, base map[uint64]
 			hashes = append(hashes, h)
 		}
 	}
-	slices.Sort(hashes)
 	stacks, err := db.resolve(ctx, service, hashes)
 	if err != nil {
 		return nil, err
@@ -208,10 +88,8 @@ func (db *DB) tree(ctx context.Context, service string, values, base map[uint64]
 	}
 	t := newCallTree()
 	cache := map[*location][]int32{}
-	var frames []int32
 	var calls []ProfileFrame
 	for _, h := range hashes {
-		frames = frames[:0]
 		for _, l := range stacks[h] {
 			ids, ok := cache[l]
 			if !ok {
@@ -221,10 +99,11 @@ func (db *DB) tree(ctx context.Context, service string, values, base map[uint64]
 				}
 				cache[l] = ids
 			}
-			frames = append(frames, ids...)
+			t.calls = append(t.calls, ids...)
 		}
-		t.add(frames, [2]float64{values[h], base[h]})
+		t.push([2]float64{values[h], base[h]})
 	}
+	t.grow()
 	return t, nil
 }
 

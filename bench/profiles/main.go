@@ -37,9 +37,9 @@ import (
 )
 
 type options struct {
-	bin, dir, files, only    string
-	samples, count, senders  int
-	instances, days, repeats int
+	bin, dir, files, only, write string
+	samples, count, senders      int
+	instances, days, repeats     int
 }
 
 func main() {
@@ -48,6 +48,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "where the data go; default the temporary directory")
 	flag.StringVar(&o.files, "files", "", "directory of profiles to measure the disk with instead of drawn ones")
 	flag.StringVar(&o.only, "only", "disk,cpu,query", "what to measure")
+	flag.StringVar(&o.write, "write", "", "directory to write the drawn hour of profiles into")
 	flag.IntVar(&o.samples, "samples", 2000, "samples of a drawn profile")
 	flag.IntVar(&o.count, "count", 1500, "profiles to measure the CPU time with")
 	flag.IntVar(&o.senders, "senders", 4, "connections that each wait for an answer")
@@ -225,6 +226,9 @@ func disk(o options, s *shape) error {
 	for i := len(list); i < 60 && o.files == ""; i++ {
 		list = append(list, s.profile(r, o.samples, lastHour().Add(time.Duration(i)*time.Minute)))
 	}
+	if o.write != "" {
+		return write(o.write, list)
+	}
 	p, end, err := start(o)
 	if err != nil {
 		return err
@@ -261,6 +265,20 @@ func disk(o options, s *shape) error {
 		fmt.Printf("disk:   %-20s %9d bytes\n", table, n)
 	}
 	fmt.Println()
+	return nil
+}
+
+// write leaves the profiles for other tools.
+func write(dir string, list []*profile.Profile) error {
+	for i, p := range list {
+		b, err := file(p)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.pb.gz", i)), b, 0o644); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
