@@ -5,6 +5,9 @@ import { ErrorView, NotFound } from "@/app/ErrorView";
 import { rootRoute } from "@/app/root";
 import { parseSearch, stringifySearch } from "@/app/search";
 import { alertsRoute } from "@/pages/alerts/route";
+import { dashboardRoute } from "@/pages/dashboard/route";
+import { dashboardsRoute } from "@/pages/dashboards/route";
+import { exploreRoute } from "@/pages/explore/route";
 import { incidentRoute } from "@/pages/incident/route";
 import { incidentsRoute } from "@/pages/incidents/route";
 import { ingestRoute } from "@/pages/ingest/route";
@@ -15,6 +18,7 @@ import { profilesRoute } from "@/pages/profiles/route";
 import { serviceRoute } from "@/pages/service/route";
 import { servicesRoute } from "@/pages/services/route";
 import { settingsRoute } from "@/pages/settings/route";
+import { targetsRoute } from "@/pages/targets/route";
 import { traceRoute } from "@/pages/trace/route";
 import { tracesRoute } from "@/pages/traces/route";
 import { SkeletonRows } from "@/ui/States";
@@ -27,7 +31,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, profilesRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, exploreRoute, dashboardsRoute, dashboardRoute, profilesRoute, targetsRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Link, Outlet, useNavigate } from "@tanstack/react-router";
+import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
 import { Menu, PanelLeftClose, PanelLeftOpen, Search } from "lucide-react";
 import { Dialog } from "@/ui/Dialog";
 import { Kbd } from "@/ui/Kbd";
@@ -88,6 +88,8 @@ export function Shell() {
   const [picker, setPicker] = useState(false);
   const [menu, setMenu] = useState(false);
   useShellKeys({ openPalette: () => setPalette(true), openHelp: () => setHelp(true), openPicker: () => setPicker(true) });
+  // A dashboard on a wall shows nothing around itself.
+  const kiosk = (useSearch({ strict: false }) as { kiosk?: string }).kiosk === "1";
   const onSlim = (v: boolean) => {
     setSlim(v);
     try {
@@ -98,7 +100,7 @@ export function Shell() {
   };
   return (
     <TipProvider delayDuration={350} skipDelayDuration={200}>
-      <div className={css.shell} data-slim={slim || undefined}>
+      <div className={css.shell} data-slim={slim || undefined} data-kiosk={kiosk || undefined}>
         <a href="#main" className={css.skip}>
           Skip to content
         </a>

@@ -1,5 +1,5 @@
 // The rail's entries: one list, so that a later page is one line here.
-import { Activity, BellRing, Boxes, ChartLine, Flame, type LucideIcon, Network, ScrollText, Settings, Siren, Waypoints } from "lucide-react";
+import { Activity, BellRing, Boxes, ChartLine, Flame, LayoutDashboard, type LucideIcon, Network, ScrollText, Settings, Siren, Waypoints } from "lucide-react";
 
 export interface NavEntry {
   to: `/${string}`;
@@ -14,8 +14,8 @@ export const NAV: readonly NavEntry[] = [
   { to: "/map", label: "Map", icon: Network, key: "m" },
   { to: "/traces", label: "Traces", icon: Waypoints, key: "t" },
   { to: "/logs", label: "Logs", icon: ScrollText, key: "l" },
-  // Not "/metrics": that is the process's own state for Prometheus, on the same port.
-  { to: "/metrics/explore", label: "Metrics", icon: ChartLine, key: "c" },
+  { to: "/explore", label: "Metrics", icon: ChartLine, key: "c" },
+  { to: "/dashboards", label: "Dashboards", icon: LayoutDashboard, key: "d" },
   { to: "/profiles", label: "Profiles", icon: Flame, key: "p" },
   { to: "/incidents", label: "Incidents", icon: Siren, key: "n" },
   { to: "/alerts", label: "Alerts", icon: BellRing, key: "a" },

@@ -4,12 +4,12 @@ import { useScope, useScopeActions } from "@/app/range";
 import { useAppearance } from "@/app/theme";
 import { onBeat } from "@/lib/clock";
 import { pointCount } from "@/lib/columns";
-import { format, integer } from "@/lib/format";
+import { format, integer, type Unit } from "@/lib/format";
 import { resolve, dateTime } from "@/lib/time";
 import { Footer } from "./Footer";
 import { type Band, type Marker, markersNear } from "./model";
 import { BOTTOM, type HeatLayout, layout, LEFT, paint, RIGHT, TOP } from "./paintHeatmap";
-import { rowOf } from "@/lib/heat";
+import { rowOf, wordsOf } from "@/lib/heat";
 import css from "./Heatmap.module.css";
 import frame from "./TimeChart.module.css";
 
@@ -37,6 +37,11 @@ interface Props {
   band?: Band;
   /** Deploys and anomalies. */
   markers?: readonly Marker[];
+  /** Of the values, where they are no durations: bounds_ns is then a thousand million times the value. */
+  unit?: Unit;
+  /** Counts without percentiles. */
+  lineless?: boolean;
+  headless?: boolean;
 }
 
 const DASHES: [keyof Pick<HeatmapAnswer, "p50_ns" | "p95_ns" | "p99_ns">, string, number[]][] = [
@@ -48,7 +53,7 @@ const DASHES: [keyof Pick<HeatmapAnswer, "p50_ns" | "p95_ns" | "p99_ns">, string
 const NO_MARKERS: readonly Marker[] = [];
 
 /** Latency as it is: counts by time and duration, percentiles as lines on it. */
-export function Heatmap({ title, data, height = 200, freshAt, onSelect, selection, aside, bare, note, band, markers = NO_MARKERS }: Props) {
+export function Heatmap({ title, data, height = 200, freshAt, onSelect, selection, aside, bare, note, band, markers = NO_MARKERS, unit, lineless, headless }: Props) {
   const scope = useScope();
   const actions = useScopeActions();
   const appearance = useAppearance();
@@ -84,8 +89,9 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
     const l = layout(data, resolve(scope.range, Date.now()), width, height);
     lay.current = l;
     const edges = band ? [band.lower, band.upper].map((values) => ({ values, label: band.label, dash: [2, 2], color: "var(--accent-text)" })) : [];
-    paint(ctx, data, l, [...DASHES.map(([k, label, dash]) => ({ values: data[k], label, dash })), ...edges], scope.utc, markers);
-  }, [data, band, markers, width, height, scope.range, scope.utc, appearance]);
+    const lines = lineless ? [] : DASHES.map(([k, label, dash]) => ({ values: data[k], label, dash }));
+    paint(ctx, data, l, [...lines, ...edges], scope.utc, markers, wordsOf(unit));
+  }, [data, band, markers, width, height, scope.range, scope.utc, appearance, lineless, unit]);
 
   useEffect(() => {
     draw();
@@ -117,14 +123,18 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
   };
   useCrosshair(host, lay, width);
 
-  const label = useMemo(() => `${title}. Newest percentiles: ${DASHES.map(([k, n]) => `${n} ${format(lastOf(data[k]), "ns")}`).join(", ")}`, [data, title]);
+  const label = useMemo(() => lineless ? `${title}. ${data.bounds_ns.length - 1} rows of values` : `${title}. Newest percentiles: ${DASHES.map(([k, n]) => `${n} ${format(lastOf(data[k]), "ns")}`).join(", ")}`, [data, title, lineless]);
   const box = drag ? rect(drag, height, !!onSelect) : selection && lay.current ? rectOf(selection, lay.current) : null;
   return (
     <figure className={frame.chart} data-bare={bare || undefined} aria-labelledby={id} data-testid="heatmap">
-      <figcaption className={frame.head}>
-        <h2 id={id} className={frame.title}>
-          {title}
-        </h2>
+      <figcaption className={headless ? "visually-hidden" : frame.head}>
+        {headless ? (
+          <span id={id}>{title}</span>
+        ) : (
+          <h2 id={id} className={frame.title}>
+            {title}
+          </h2>
+        )}
         {aside}
       </figcaption>
       <div
@@ -150,11 +160,11 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
         <canvas ref={canvas} className={css.canvas} style={{ width: "100%", height }} role="img" aria-label={label} />
         {data.bounds_ns.length < 2 && <p className={css.none}>No requests in this range</p>}
         {box && <div className={css.box} style={box} />}
-        <HeatTip hover={drag ? null : hover} lay={lay.current} data={data} utc={scope.utc} width={width} band={band} markers={markers} />
+        <HeatTip hover={drag ? null : hover} lay={lay.current} data={data} utc={scope.utc} width={width} band={band} markers={markers} unit={unit} lineless={lineless} />
       </div>
       <div className={frame.foot}>
         <ul className={css.lines} aria-hidden>
-          {DASHES.map(([, name, dash]) => (
+          {!lineless && DASHES.map(([, name, dash]) => (
             <li key={name}>
               <svg width="18" height="4">
                 <line x1="0" x2="18" y1="2" y2="2" stroke="var(--text)" strokeWidth="1.5" strokeDasharray={dash.join(" ")} />
@@ -177,7 +187,7 @@ export function Heatmap({ title, data, height = 200, freshAt, onSelect, selectio
   );
 }
 
-function HeatTip({ hover, lay, data, utc, width, band, markers }: { hover: { x: number; y: number } | null; lay: HeatLayout | null; data: HeatmapAnswer; utc: boolean; width: number; band: Band | undefined; markers: readonly Marker[] }) {
+function HeatTip({ hover, lay, data, utc, width, band, markers, unit, lineless }: { unit: Unit | undefined; lineless: boolean | undefined; hover: { x: number; y: number } | null; lay: HeatLayout | null; data: HeatmapAnswer; utc: boolean; width: number; band: Band | undefined; markers: readonly Marker[] }) {
   if (!hover || !lay) return null;
   const t = lay.timeAt(hover.x);
   const n = data.bounds_ns.length - 1;
@@ -191,11 +201,11 @@ function HeatTip({ hover, lay, data, utc, width, band, markers }: { hover: { x: 
       <div className={frame.tipTime}>{dateTime(data.range.from_ms + column * data.range.step_ms, utc)}</div>
       <div className={frame.tipRow}>
         <span className={frame.tipLabel}>
-          {format(data.bounds_ns[row], "ns")} – {format(data.bounds_ns[row + 1], "ns")}
+          {wordsOf(unit)(data.bounds_ns[row]!)} – {wordsOf(unit)(data.bounds_ns[row + 1]!)}
         </span>
-        <span className={frame.tipValue}>{integer(count)}</span>
+        <span className={frame.tipValue}>{lineless ? format(count, "count") : integer(count)}</span>
       </div>
-      {DASHES.map(([k, name]) => (
+      {!lineless && DASHES.map(([k, name]) => (
         <div key={k} className={frame.tipRow}>
           <span className={frame.tipLabel}>{name}</span>
           <span className={frame.tipValue}>{format(data[k][column], "ns")}</span>

@@ -10,7 +10,7 @@ import { resolve, type Span } from "@/lib/time";
 import { ChartTable } from "./ChartTable";
 import { Footer } from "./Footer";
 import { Legend } from "./Legend";
-import { type Band, type ChartModel, type ChartSeries, describeSeries, type Marker, type Style } from "./model";
+import { type Band, type ChartModel, type ChartSeries, describeSeries, type Marker, type Rule, type Style } from "./model";
 import { dataOf, drawIndex, optionsOf } from "./options";
 import { paintTooltip } from "./tooltip";
 import css from "./TimeChart.module.css";
@@ -39,6 +39,15 @@ export interface TimeChartProps {
   legend?: boolean;
   /** No frame, for use inside a panel. */
   bare?: boolean;
+  /** No head either: what it is in already says its title. */
+  headless?: boolean;
+  /** Fills its box, whose height is known, instead of having one of its own. */
+  fills?: boolean;
+  /** Instead of the list of series below. */
+  legendAs?: ReactNode;
+  rules?: readonly Rule[];
+  min?: number | null;
+  max?: number | null;
   /** Shows this window instead of the page's range: for what has a time of its own, such as an incident. */
   window?: Span;
   /** With `window`: a drag on the chart, or null to go back. */
@@ -46,11 +55,12 @@ export interface TimeChartProps {
 }
 
 const NO_MARKERS: readonly Marker[] = [];
+const LEAST_HEIGHT = 40;
 const CLICK_MS = 240;
 
 /** A time series over the page's range, zoomable, with the page's crosshair. */
 export function TimeChart(props: TimeChartProps) {
-  const { title, range, series, unit, style = "line", log = false, band, markers = NO_MARKERS, height = 180, legend = series.length > 1 } = props;
+  const { title, range, series, unit, style = "line", log = false, band, markers = NO_MARKERS, legend = series.length > 1 } = props;
   const scope = useScope();
   const actions = useScopeActions();
   const appearance = useAppearance();
@@ -60,18 +70,21 @@ export function TimeChart(props: TimeChartProps) {
   const tip = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const id = useId();
+  const { height = 180, fills } = props;
 
-  const model: ChartModel = { range, series, unit, style, log, band, markers, utc: scope.utc };
+  const model: ChartModel = { range, series, unit, style, log, band, markers, utc: scope.utc, rules: props.rules, min: props.min, max: props.max };
   const own = props.window !== undefined;
   const latest = useRef({ model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow });
   latest.current = { model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow };
 
   // A new picture only when its make-up changes; new data goes into the same one.
-  const shape = [style, log, unit, scope.utc, appearance, height, !!band, ...series.map((s) => `${s.key}\u0000${s.color ?? ""}`)].join("\u0001");
+  const shape = [style, log, unit, scope.utc, appearance, height, !!band, props.min, props.max, ...series.map((s) => `${s.key}\u0000${s.color ?? ""}`)].join("\u0001");
   useLayoutEffect(() => {
     const el = host.current!;
+    const box = el.parentElement!;
+    const tall = () => (fills ? Math.max(LEAST_HEIGHT, Math.floor(box.clientHeight)) : height);
     const u = new uPlot(
-      optionsOf(() => latest.current.model, el.clientWidth || 300, height, {
+      optionsOf(() => latest.current.model, el.clientWidth || 300, tall(), {
         onZoom: (from, to) => (latest.current.own ? latest.current.onWindow?.({ from, to }) : latest.current.actions.zoomTo({ from, to })),
         onZoomBack: () => (latest.current.own ? latest.current.onWindow?.(null) : latest.current.actions.zoomBack()),
         onCursor: (chart) => {
@@ -85,19 +98,19 @@ export function TimeChart(props: TimeChartProps) {
     );
     plot.current = u;
     const stopClicks = watchClicks(u, (atMs) => latest.current.onPoint?.(atMs, latest.current.model.range.step_ms));
-    const resize = new ResizeObserver(() => el.clientWidth && u.setSize({ width: el.clientWidth, height }));
-    resize.observe(el);
+    const resize = new ResizeObserver(() => el.clientWidth && (el.clientWidth !== u.width || tall() !== u.height) && u.setSize({ width: el.clientWidth, height: tall() }));
+    resize.observe(fills ? box : el);
     return () => {
       stopClicks();
       resize.disconnect();
       u.destroy();
       plot.current = null;
     };
-  }, [shape, height]);
+  }, [shape, height, fills]);
 
   useLayoutEffect(() => {
     plot.current?.setData(dataOf(latest.current.model, latest.current.hidden), false);
-  }, [range, series, band, markers, shape, hidden]);
+  }, [range, series, band, markers, props.rules, shape, hidden]);
 
   useLayoutEffect(() => {
     const u = plot.current;
@@ -109,23 +122,30 @@ export function TimeChart(props: TimeChartProps) {
 
   const label = useMemo(() => summary(title, series, unit), [title, series, unit]);
   return (
-    <figure className={css.chart} data-bare={props.bare || undefined} aria-labelledby={id} data-testid="time-chart">
-      <figcaption className={css.head}>
-        <h2 id={id} className={css.title}>
-          {props.heading ?? title}
-        </h2>
-        {props.aside}
-        <button type="button" className={css.tableToggle} aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-          {asTable ? "Chart" : "Table"}
-        </button>
+    <figure className={css.chart} data-bare={props.bare || undefined} data-fills={fills || undefined} aria-labelledby={id} data-testid="time-chart">
+      <figcaption className={props.headless ? "visually-hidden" : css.head}>
+        {props.headless ? (
+          <span id={id}>{title}</span>
+        ) : (
+          <>
+            <h2 id={id} className={css.title}>
+              {props.heading ?? title}
+            </h2>
+            {props.aside}
+            <button type="button" className={css.tableToggle} aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+              {asTable ? "Chart" : "Table"}
+            </button>
+          </>
+        )}
       </figcaption>
-      <div className={css.plot} style={{ minHeight: height }}>
+      <div className={css.plot} style={fills ? undefined : { minHeight: height }}>
         <div ref={host} role="img" aria-label={label} hidden={asTable} data-clickable={props.onPoint ? "" : undefined} className={css.canvas} />
         <div ref={tip} className={css.tip} hidden aria-hidden />
         {asTable && <ChartTable range={range} series={series} unit={unit} utc={scope.utc} height={height} label={title} />}
       </div>
       <div className={css.foot}>
-        {legend && <Legend series={series} hidden={hidden} onChange={setHidden} />}
+        {props.legendAs}
+        {legend && !props.legendAs && <Legend series={series} hidden={hidden} onChange={setHidden} />}
         <Footer range={range} freshAt={props.freshAt} />
       </div>
     </figure>

@@ -36,6 +36,12 @@ export interface Band {
 
 export type Style = "line" | "bars" | "stacked";
 
+/** A horizontal rule where values begin to mean something. */
+export interface Rule {
+  at: number;
+  level: "ok" | "warn" | "bad";
+}
+
 export interface ChartModel {
   range: Range;
   series: readonly ChartSeries[];
@@ -45,6 +51,10 @@ export interface ChartModel {
   band?: Band;
   markers: readonly Marker[];
   utc: boolean;
+  rules?: readonly Rule[];
+  /** Fixed ends of the y axis; null: as the data wants it. */
+  min?: number | null;
+  max?: number | null;
 }
 
 /** The values under one moment, largest first; gaps left out. */

@@ -57,11 +57,17 @@ function seriesOptions(m: ChartModel): uPlot.Series[] {
 }
 
 // Zero based, a tenth of headroom; an empty chart still shows a scale.
-function yRange(log: boolean): uPlot.Range.Function {
-  return (_u, min, max) => {
-    if (log) return [min > 0 ? min / 1.3 : 1, max > 0 ? max * 1.3 : 10];
+function yRange(m: ChartModel): uPlot.Range.Function {
+  const automatic = (min: number, max: number): [number, number] => {
+    if (m.log) return [min > 0 ? min / 1.3 : max > 0 ? max / 1000 : 1, max > 0 ? max * 1.3 : 10];
     if (max == null || !Number.isFinite(max) || (max <= 0 && min >= 0)) return [0, 1];
     return [Math.min(0, min * 1.1), max * 1.12];
+  };
+  return (_u, low, high) => {
+    const [min, max] = automatic(low, high);
+    const from = m.min != null && (!m.log || m.min > 0) ? m.min : min;
+    const to = m.max ?? max;
+    return [from, to > from ? to : from + 1];
   };
 }
 
@@ -126,6 +132,23 @@ function drawMarkers(u: uPlot, m: ChartModel) {
   ctx.restore();
 }
 
+function drawRules(u: uPlot, m: ChartModel) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const { at, level } of m.rules ?? []) {
+    const y = Math.round(u.valToPos(at, "y", true)) + 0.5;
+    if (!Number.isFinite(y) || y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.strokeStyle = cssColor(level === "ok" ? "var(--line-strong)" : `var(--${level})`);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
 /** Tints what lies between an anomaly's beginning and end. */
 function drawSpans(u: uPlot, m: ChartModel) {
   const { ctx, bbox } = u;
@@ -158,7 +181,7 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
     legend: { show: false },
     padding: [8, 16, 0, 0],
     tzDate: (s) => (m.utc ? uPlot.tzDate(new Date(s * 1000), "Etc/UTC") : new Date(s * 1000)),
-    scales: { x: { time: true, auto: false }, y: { distr: m.log ? 3 : 1, range: yRange(m.log) } },
+    scales: { x: { time: true, auto: false }, y: { distr: m.log ? 3 : 1, range: yRange(m) } },
     axes: axes(m),
     series: seriesOptions(m),
     bands: m.band ? [{ series: [bandAt, bandAt + 1], fill: cssColor("var(--band)") }] : undefined,
@@ -193,6 +216,7 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
         (u) => {
           drawSpans(u, model());
           drawMarkers(u, model());
+          drawRules(u, model());
         },
       ],
     },

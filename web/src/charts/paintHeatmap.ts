@@ -3,8 +3,7 @@
 import type { HeatmapAnswer } from "@/api/types";
 import { cssColor, withAlpha } from "@/lib/color";
 import { pointCount } from "@/lib/columns";
-import { format } from "@/lib/format";
-import { intensity, maxCount, rowOf, ticks, usedRows, valueAt } from "@/lib/heat";
+import { intensity, maxCount, rowOf, ticks, usedRows, valueAt, wordsOf } from "@/lib/heat";
 import { clock, dateTime, type Span } from "@/lib/time";
 import type { Marker } from "./model";
 
@@ -51,10 +50,10 @@ export interface HeatLine {
   color?: string;
 }
 
-export function paint(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, lines: readonly HeatLine[], utc: boolean, markers: readonly Marker[] = []): void {
+export function paint(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, lines: readonly HeatLine[], utc: boolean, markers: readonly Marker[] = [], words = wordsOf(undefined)): void {
   const faint = cssColor("var(--faint)");
   ctx.font = "11px Inter, system-ui, sans-serif";
-  paintAxes(ctx, h, l, faint, utc);
+  paintAxes(ctx, h, l, faint, utc, words);
   ctx.save();
   ctx.beginPath();
   ctx.rect(LEFT, TOP, l.plotWidth, l.plotHeight);
@@ -142,7 +141,7 @@ function paintMarker(ctx: CanvasRenderingContext2D, l: HeatLayout, m: Marker) {
   ctx.fill();
 }
 
-function paintAxes(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, faint: string, utc: boolean) {
+function paintAxes(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayout, faint: string, utc: boolean, words: (v: number) => string) {
   ctx.fillStyle = faint;
   ctx.strokeStyle = cssColor("var(--grid)");
   ctx.lineWidth = 1;
@@ -157,7 +156,7 @@ function paintAxes(ctx: CanvasRenderingContext2D, h: HeatmapAnswer, l: HeatLayou
     ctx.moveTo(LEFT, y);
     ctx.lineTo(LEFT + l.plotWidth, y);
     ctx.stroke();
-    ctx.fillText(format(t, "ns"), LEFT - 8, y);
+    ctx.fillText(words(t), LEFT - 8, y);
   }
   ctx.textAlign = "center";
   ctx.textBaseline = "top";

@@ -1,5 +1,12 @@
 // The geometry and colour scale of a latency heatmap; painted by charts/Heatmap.
 import type { HeatmapAnswer } from "@/api/types";
+import { format, type Unit } from "./format";
+
+/** Values that are no durations are kept a thousand million times as large, as seconds are in nanoseconds. */
+export const SCALE = 1e9;
+
+/** How a bound is written: a duration, or with a unit of its own. */
+export const wordsOf = (unit: Unit | undefined) => (v: number) => (unit === undefined ? format(v, "ns") : format(v / SCALE, unit));
 
 /** Rows worth drawing: those between the lowest and highest that hold anything, with one of air, never fewer than `least`. */
 export function usedRows(cells: readonly number[], rows: number, least = 8): { from: number; to: number } {
@@ -58,10 +65,13 @@ export function maxCount(h: Pick<HeatmapAnswer, "cells">): number {
   return max;
 }
 
+/** 10^22: ten million million of any unit, scaled. */
+const MOST_EXPONENT = 22;
+
 /** Round durations to label the axis with: 1, 10, 100 µs … that lie inside. */
 export function ticks(lowNs: number, highNs: number, most: number): number[] {
   const decades: number[] = [];
-  for (let e = 0; e <= 13; e++) {
+  for (let e = 0; e <= MOST_EXPONENT; e++) {
     const v = 10 ** e;
     if (v >= lowNs * 0.99 && v <= highNs * 1.01) decades.push(v);
   }
@@ -70,7 +80,7 @@ export function ticks(lowNs: number, highNs: number, most: number): number[] {
     return decades.filter((_, i) => i % every === 0);
   }
   const out: number[] = [];
-  for (let e = 0; e <= 13; e++) for (const m of [1, 2, 5]) if (m * 10 ** e >= lowNs && m * 10 ** e <= highNs) out.push(m * 10 ** e);
+  for (let e = 0; e <= MOST_EXPONENT; e++) for (const m of [1, 2, 5]) if (m * 10 ** e >= lowNs && m * 10 ** e <= highNs) out.push(m * 10 ** e);
   const every = Math.ceil(out.length / most);
   return out.filter((_, i) => i % every === 0);
 }
