@@ -2,7 +2,7 @@
 import type { Scope } from "@/app/range";
 import type { BaseParams } from "@/lib/profilebase";
 import { plain, scoped } from "./queries";
-import type { FrameOperationsAnswer, Range, SpanProfileAnswer } from "./types";
+import type { FrameOperationsAnswer, ProfileTargetsAnswer, Range, SpanProfileAnswer } from "./types";
 
 export interface ProfileKind {
   service: string;
@@ -120,3 +120,5 @@ export const operationsOfFunction = (scope: Scope, choice: ProfileChoice, fn: st
 export const spanProfileQuery = (trace_id: string, span_id: string) => plain<SpanProfileAnswer>("/profiles/span", { trace_id, span_id });
 /** A flame graph of one stretch of time, whatever the page's range. */
 export const flameOfQuery = (choice: ProfileChoice, fromMs: number, toMs: number) => plain<FlameAnswer>("/profiles/flamegraph", { ...choice, from: fromMs, to: toMs, nodes: 20_000 });
+/** Processes that profiles are fetched from. */
+export const targetsQuery = () => plain<ProfileTargetsAnswer>("/profiles/targets", {}, 3_000);

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { kindsQuery, type ProfileKind } from "@/api/profiles";
 import { statusQuery } from "@/api/queries";
@@ -13,7 +13,15 @@ export default function ProfilesPage() {
   const scope = useScope();
   const kinds = useQuery(kindsQuery(scope));
   return (
-    <Page wide title="Profiles">
+    <Page
+      wide
+      title="Profiles"
+      aside={
+        <Link to="/profiles/targets" className="link">
+          Targets
+        </Link>
+      }
+    >
       <Query query={kinds} skeleton={<SkeletonRows rows={10} height={40} />}>
         {(data) => (data.profiles.length === 0 ? <Nothing /> : <Chosen kinds={data.profiles} />)}
       </Query>
