@@ -179,6 +179,8 @@ func titleOf(a anomaly.Alarm, peer string) string {
 		return fmt.Sprintf("%s: %s %s, usually %s", a.Subject.Service, a.What, now, usual)
 	case a.Subject.Metric != "":
 		return fmt.Sprintf("%s: %s is %s, usually %s", name, a.Subject.Metric, now, usual)
+	case a.Channel == anomaly.ChannelNoData && a.Subject.Rule == "":
+		return fmt.Sprintf("%s sends no telemetry any more, usually %s", name, usual)
 	case a.Symptom == anomaly.SymptomErrors:
 		return fmt.Sprintf("%s fails for %s of requests, usually %s", name, now, usual)
 	case a.Symptom == anomaly.SymptomLatency && a.Expected > 0 && a.Observed > a.Expected:

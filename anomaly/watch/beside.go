@@ -18,6 +18,7 @@ type beside struct {
 	edges    *engine
 	ids      map[query.WatchEdge]uint64
 	minute   int64 // the newest minute of calls taken, Unix seconds
+	heard    int64 // the same of what was logged
 	meters   *meters
 }
 
@@ -28,7 +29,7 @@ const edgeLag = 50
 func newBeside(requests *engine, s Settings) *beside {
 	e := newEngine(time.Minute, s)
 	e.requests, e.delay = requests, edgeLag
-	return &beside{requests: requests, edges: e, ids: map[query.WatchEdge]uint64{}, meters: newMeters(s)}
+	return &beside{requests: requests, edges: e, ids: map[query.WatchEdge]uint64{}, meters: newMeters(s, requests.lifeOf)}
 }
 
 // each calls f for everything that is in alarm.
@@ -116,6 +117,7 @@ func (b *beside) take(at int64, rows *besideRows) []anomaly.Alarm {
 	for n < len(rows.metrics.samples) && rows.metrics.samples[n].At < at+60 {
 		n++
 	}
+	rows.life = b.requests.signs(at, rows.life)
 	alarms = append(alarms, b.meters.take(at, rows.metrics.samples[:n])...)
 	rows.metrics.samples = rows.metrics.samples[n:]
 	return alarms
@@ -125,6 +127,9 @@ func (b *beside) take(at int64, rows *besideRows) []anomaly.Alarm {
 func (w *Watch) readBeside(ctx context.Context, win query.Window, metrics bool) (out besideRows, err error) {
 	if out.edges, out.calls, err = w.o.DB.WatchEdges(ctx, win); err != nil {
 		return out, fmt.Errorf("read who called whom: %w", err)
+	}
+	if out.life, err = w.o.DB.WatchLogs(ctx, win); err != nil {
+		return out, fmt.Errorf("read who logged: %w", err)
 	}
 	if metrics {
 		out.metrics, err = w.readMetrics(ctx, win, func(uint64) bool { return false })

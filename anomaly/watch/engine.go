@@ -172,7 +172,7 @@ func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bo
 			s.since = r.At
 		}
 		s.seen = max(s.seen, r.At)
-		s.life.spans = max(s.life.spans, r.At+e.step)
+		s.life.speak(r.At, r.At+e.step)
 		c := s.usual.judge(r.Calls, r.Errors, r.Buckets, r.Counts)
 		s.add(r.At, c, at.p, e.fine())
 		if due && r.At/60 == settle {
@@ -292,7 +292,7 @@ func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
 		if s.watch[failures].usable(now, w) {
 			best[failures].strongest(s.failing(w))
 		}
-		if !w.fine && s.incoming() && s.watch[traffic].usable(now, w) {
+		if !w.fine && s.incoming() && s.watch[traffic].usable(now, w) && now-60*w.minutes >= s.life.back {
 			best[traffic].strongest(s.missing(w, k))
 		}
 	}

@@ -81,7 +81,7 @@ func (w *Watch) learnFrom(e *engine, b *beside, to time.Time) error {
 		}
 	}
 	r := &replay{watch: w, engine: e, beside: b, quiet: true}
-	b.minute, b.meters.minute = to.Unix()-60, to.Unix()-60
+	b.minute, b.heard, b.meters.minute = to.Unix()-60, to.Unix()-60, to.Unix()-60
 	return r.run(ctx, first.Truncate(replayStep), to)
 }
 
@@ -183,7 +183,7 @@ func (w *Watch) round(now time.Time) {
 		}
 		return
 	}
-	for _, judge := range []func(context.Context, time.Time) ([]anomaly.Alarm, error){w.judgeCalls, w.judgeMetrics} {
+	for _, judge := range []func(context.Context, time.Time) ([]anomaly.Alarm, error){w.judgeCalls, w.judgeMetrics, w.judgeLife} {
 		more, err := judge(ctx, now.Add(lag))
 		if err != nil && w.ctx.Err() == nil {
 			w.counts.failures.Inc()

@@ -50,7 +50,7 @@ func (w *Watch) pointsOf(ctx context.Context, s anomaly.Subject, from, to time.T
 	if err != nil {
 		return nil, nil, err
 	}
-	m := newMeters(Settings{Default: DefaultBudget})
+	m := newMeters(Settings{Default: DefaultBudget}, nil)
 	m.record = func(_ *metric, at int64, v anomaly.Verdict) {
 		if at >= from.Unix() {
 			points = append(points, judged{at, v})

@@ -70,11 +70,16 @@ type metric struct {
 	meters      []*meter
 	since, seen int64 // Unix seconds of the first and the last minute
 	open        open
+	edge        edge
 	before      float64 // what it was a while ago, while it is in alarm
 	full        int16   // minutes in a row in which it was exhausted, or grew without end
 	instance    string  // the worst one now
 	limit       float64 // of that one; 0: none is known
 }
+
+// edge is what was expected when a metric went beyond it. A value is new only once: as long as the metric stays there
+// it says what it said then.
+type edge struct{ expected, lower, upper, score float64 }
 
 func newMeters(s Settings, alive func(env, service string) *life) *meters {
 	return &meters{settings: s, alive: alive, rows: map[uint64]*source{}, index: map[metricKey]*metric{}}
@@ -257,12 +262,26 @@ func (m *meters) settle(at int64, x *metric) {
 	if at-x.since < youngest {
 		return
 	}
-	x.exhaust(v, verdict)
-	f := finding{observed: v, expected: verdict.Expected, lower: verdict.Lower, upper: verdict.Upper, sample: 1, minutes: 1}
-	if x.of.off(v, verdict) {
-		f.score = verdict.Score
-	}
+	f := x.find(v, verdict)
+	x.exhaust(v, f)
 	m.move(at, x, f, verdict.Threshold)
+}
+
+// find says how surprising a value is, in view of what was expected when the metric went off.
+func (x *metric) find(v float64, e anomaly.Verdict) finding {
+	if x.of.off(v, e.Expected, e.Lower, e.Upper) && e.Score >= e.Threshold && e.Score > x.edge.score {
+		if x.edge.score > 0 { // it was off already
+			e.Expected, e.Lower, e.Upper = x.edge.expected, x.edge.lower, x.edge.upper
+		}
+		x.edge = edge{e.Expected, e.Lower, e.Upper, e.Score}
+	}
+	f := finding{observed: v, expected: e.Expected, lower: e.Lower, upper: e.Upper, sample: 1, minutes: 1}
+	if x.edge.score > 0 && x.of.off(v, x.edge.expected, x.edge.lower, x.edge.upper) {
+		f.expected, f.lower, f.upper, f.score = x.edge.expected, x.edge.lower, x.edge.upper, x.edge.score
+	} else if x.open.alarm == nil {
+		x.edge = edge{}
+	}
+	return f
 }
 
 // close adds up what the instances said and gives the quantity's value: of the worst instance, or of all.
@@ -304,19 +323,19 @@ func (q *quantity) level(y *meter) (v float64, ok bool) {
 }
 
 // off says whether a value is far enough on the bad side to be worth telling.
-func (q *quantity) off(v float64, e anomaly.Verdict) bool {
+func (q *quantity) off(v, expected, lower, upper float64) bool {
 	if q.fewer {
-		return v < e.Lower && v*q.factor <= e.Expected && e.Expected-v >= q.more
+		return v < lower && v*q.factor <= expected && expected-v >= q.more
 	}
-	return v > e.Upper && v >= q.factor*e.Expected && v-e.Expected >= q.more
+	return v > upper && v >= q.factor*expected && v-expected >= q.more
 }
 
 // exhaust counts the minutes in which a quantity was at its limit, or piled up.
-func (x *metric) exhaust(v float64, e anomaly.Verdict) {
-	at := x.of.full > 0 && x.limit > 0 && v >= x.of.full*x.limit && x.of.off(v, e)
+func (x *metric) exhaust(v float64, f finding) {
+	at := x.of.full > 0 && x.limit > 0 && v >= x.of.full*x.limit && f.score > 0
 	if x.of.climbs && x.open.alarm != nil {
 		if x.full == 0 {
-			x.before = max(v, e.Upper)
+			x.before = max(v, f.upper)
 		}
 		x.full++
 		if x.full < climbWindow {
@@ -354,7 +373,7 @@ func (m *meters) move(at int64, x *metric, f finding, threshold float64) {
 			changed = a
 		}
 	} else if was != nil {
-		x.full = 0
+		x.full, x.edge = 0, edge{}
 	}
 	if changed != nil {
 		m.changed = append(m.changed, *changed)

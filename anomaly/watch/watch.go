@@ -167,13 +167,14 @@ func (w *Watch) Close(ctx context.Context) error {
 
 // State is how far detection has got.
 type State struct {
-	Learned bool    `json:"learned"`      // history has been read; until then nothing is judged
-	Leads   bool    `json:"leads"`        // this process opens incidents and tells of them; others with the same store do not
-	Series  int     `json:"series"`       // series of requests that are watched
-	Calls   int     `json:"calls"`        // series of calls between services, databases, queues and hosts
-	Metrics int     `json:"metrics"`      // metrics of services
-	Ready   int     `json:"ready"`        // series of requests known long enough to be judged
-	History float64 `json:"history_days"` // of the oldest series
+	Learned bool      `json:"learned"`      // history has been read; until then nothing is judged
+	Leads   bool      `json:"leads"`        // this process opens incidents and tells of them; others with the same store do not
+	Series  int       `json:"series"`       // series of requests that are watched
+	Calls   int       `json:"calls"`        // series of calls between services, databases, queues and hosts
+	Metrics int       `json:"metrics"`      // metrics of services
+	Ready   int       `json:"ready"`        // series of requests known long enough to be judged
+	History float64   `json:"history_days"` // of the oldest series
+	Silent  []Silence `json:"silent"`       // services that usually get requests, and send no spans
 }
 
 // State tells how far detection has got.
@@ -181,10 +182,10 @@ func (w *Watch) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.engine == nil {
-		return State{}
+		return State{Silent: []Silence{}}
 	}
 	now := w.o.Now().Unix()
-	s := State{Learned: true, Leads: w.leading, Series: len(w.engine.series), Calls: len(w.beside.edges.series), Metrics: len(w.beside.meters.series)}
+	s := State{Silent: w.engine.silences(now - int64(lag/time.Second)), Learned: true, Leads: w.leading, Series: len(w.engine.series), Calls: len(w.beside.edges.series), Metrics: len(w.beside.meters.series)}
 	for _, x := range w.engine.series {
 		if now-x.since >= youngest {
 			s.Ready++
