@@ -32,7 +32,7 @@ func (w *Watch) Backtest(ctx context.Context, from, to time.Time, s Settings, pr
 		return out, nil
 	}
 	e := newEngine(replayStep, s)
-	r := &replay{watch: w, engine: e, beside: newBeside(e, s), progress: progress}
+	r := &replay{watch: w, engine: e, beside: newBeside(e, s), code: newCodeReplay(w, s), progress: progress}
 	done := map[string]anomaly.Incident{}
 	r.tell = func(c change) {
 		for _, id := range c.merged {
@@ -83,7 +83,9 @@ type replay struct {
 	watch    *Watch
 	engine   *engine
 	beside   *beside
-	metrics  time.Time // since when metrics are read
+	code     *codeReplay // nil: profiles are not looked at
+	metrics  time.Time   // since when metrics are read
+	real     map[slot][]interval
 	keeper   keeper
 	tell     func(change)
 	progress func(done float64)
@@ -96,12 +98,16 @@ type batch struct {
 	names    map[uint64]query.WatchSeries
 	rows     []query.WatchRow
 	beside   besideRows
+	costs    map[int64]*costBatch
 	err      error
 }
 
 func (r *replay) run(ctx context.Context, from, to time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	r.watch.mu.Lock()
+	r.real = r.watch.taught.real
+	r.watch.mu.Unlock()
 	var err error
 	if r.metrics, err = r.watch.metricsSince(ctx, from, to); err != nil {
 		return err
@@ -144,6 +150,9 @@ func (r *replay) read(ctx context.Context, from, to time.Time) batch {
 	if b.err == nil {
 		b.beside, b.err = r.watch.readBeside(ctx, w, to.After(r.metrics))
 	}
+	if b.err == nil {
+		b.costs, b.err = r.code.read(ctx, w)
+	}
 	if b.err != nil {
 		b.err = fmt.Errorf("read history from %s: %w", from.Format(time.RFC3339), b.err)
 	}
@@ -154,6 +163,9 @@ func (r *replay) play(ctx context.Context, b batch) error {
 	for _, id := range sortedIDs(b.names) {
 		r.engine.know(id, b.names[id])
 	}
+	r.code.put(b.costs)
+	r.engine.unteach(r.real)
+	r.beside.edges.unteach(r.real)
 	rows := b.rows
 	for at := b.from.Unix(); at < b.to.Unix(); at += 60 {
 		n := 0
@@ -166,6 +178,11 @@ func (r *replay) play(ctx context.Context, b batch) error {
 		if r.quiet {
 			continue
 		}
+		more, err := r.code.take(ctx, at+60)
+		if err != nil {
+			return err
+		}
+		alarms = append(alarms, more...)
 		if err := r.handle(ctx, time.Unix(at+60, 0).UTC(), alarms); err != nil {
 			return err
 		}

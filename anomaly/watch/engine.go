@@ -380,7 +380,14 @@ func (e *engine) move(now int64, s *series, p *part, c int, f finding, threshold
 	if c == latency && !s.incoming() {
 		threshold *= outgoing
 	}
+	was := o.alarm
 	changed, ended := o.move(now, f, threshold, e.envs[s.env].days(now), func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
+	if o.alarm != nil && c == failures {
+		s.life.failed = now
+	}
+	if was != nil && o.alarm == nil && s.life.failed >= was.Began.Unix() {
+		o.habit.drop(was.Began.Unix(), now)
+	}
 	if changed == nil {
 		return
 	}

@@ -121,6 +121,10 @@ func (w *Watch) refresh(ctx context.Context) {
 	if w.taughtAt = time.Now(); w.changes == changes {
 		w.taught = t
 	}
+	if w.engine != nil {
+		w.engine.unteach(t.real)
+		w.beside.edges.unteach(t.real)
+	}
 }
 
 // recall has what goes on of an incident told again, though somebody had closed it. Called with mu held.

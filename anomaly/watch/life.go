@@ -17,6 +17,7 @@ import (
 type life struct {
 	env, service string
 	spans, signs int64   // Unix seconds of the end of the last step with spans, and of the last other sign
+	failed       int64   // Unix seconds at which its requests failed unusually last
 	back         int64   // Unix seconds at which spans came again after nothing had been heard: what was before is no news
 	gap          float64 // seconds between two signs, at most, of late
 	expects      float64 // requests a minute that usually come in

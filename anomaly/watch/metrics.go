@@ -368,6 +368,9 @@ func (m *meters) move(at int64, x *metric, f finding, threshold float64) {
 	was := x.open.alarm
 	changed, _ := x.open.move(now, f, threshold, habitDays, func(f finding) *anomaly.Alarm { return m.raise(now, x, f) })
 	if a := x.open.alarm; a != nil {
+		if f.score > 0 && (f.observed > a.Observed) != x.of.fewer {
+			a.Observed = f.observed
+		}
 		if !a.Paging && x.harm() && a.Score >= m.threshold(x) && !x.open.usual {
 			a.Paging, a.Detected = true, time.Unix(now+metricLag, 0).UTC()
 			changed = a

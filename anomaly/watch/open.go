@@ -46,16 +46,26 @@ func (h *habit) add(e episode) {
 	h.n++
 }
 
-// daily says whether this went on at the same time on one of so many days before, about as badly.
-func (h *habit) daily(now int64, size float64, days int64) bool {
+// daily says whether this went on at the same time on one of so many days before, about as badly: what is severe, on two
+// of the last seven.
+func (h *habit) daily(now int64, size float64, days int64, severe bool) bool {
 	if h == nil {
 		return false
 	}
-	for _, e := range h.last {
-		for ago := range days {
-			if then := now - (ago+1)*86400; e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
-				return true
+	need := 1
+	if severe {
+		need, days = 2, habitWeek
+	}
+	for ago := range days {
+		then := now - (ago+1)*86400
+		for _, e := range h.last {
+			if e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
+				need--
+				break
 			}
+		}
+		if need == 0 {
+			return true
 		}
 	}
 	return false
@@ -87,7 +97,7 @@ func (o *open) move(now int64, f finding, threshold float64, days int64, raise f
 		o.alarm = raise(f)
 		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), int16(max(f.minutes, shortWindow))
 		o.worst, o.usual = float32(size(f.observed, f.expected)), false
-		if o.habit.daily(now, float64(o.worst), days) {
+		if o.habit.daily(now, float64(o.worst), days, severe(o.alarm)) {
 			o.usual = true
 			return nil, false
 		}
@@ -100,7 +110,7 @@ func (o *open) move(now int64, f finding, threshold float64, days int64, raise f
 	if now-o.quiet >= closeAfter || now-a.Began.Unix() >= adoptAfter {
 		a.Ended = time.Unix(o.quiet, 0).UTC()
 		o.alarm, o.closed = nil, now
-		if now-a.Began.Unix() < adoptAfter {
+		if now-a.Began.Unix() < adoptAfter && a.Symptom != anomaly.SymptomErrors {
 			if o.habit == nil {
 				o.habit = &habit{}
 			}
@@ -114,7 +124,7 @@ func (o *open) move(now int64, f finding, threshold float64, days int64, raise f
 	if f.score >= threshold {
 		o.worst = max(o.worst, float32(size(f.observed, f.expected)))
 	}
-	if o.usual && !o.habit.daily(now, float64(o.worst), days) { // it lasts longer, or is worse
+	if o.usual && !o.habit.daily(now, float64(o.worst), days, severe(a)) { // it lasts longer, or is worse
 		o.usual, o.told = false, float32(f.score)
 		a.Detected = time.Unix(now, 0).UTC()
 		return a, false

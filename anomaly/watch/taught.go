@@ -41,6 +41,7 @@ type taught struct {
 	settings Settings
 	mutes    map[string]Mute
 	normal   map[string]accepted // by incident
+	real     map[slot][]interval // what somebody acknowledged: it is no habit
 	now      func() time.Time
 }
 
@@ -97,7 +98,8 @@ func (w *Watch) readTaught(ctx context.Context) (taught, error) {
 			}
 		}
 	}
-	return t, nil
+	t.real, err = w.acknowledged(ctx)
+	return t, err
 }
 
 // silent says whether an alarm was muted, or what it says said to be normal.
@@ -320,5 +322,11 @@ func (w *Watch) Acknowledge(ctx context.Context, id string) error {
 	if _, err := w.current(ctx, id); err != nil {
 		return err
 	}
-	return w.note(ctx, id, "acknowledged", "Acknowledged", nil)
+	if err := w.note(ctx, id, "acknowledged", "Acknowledged", nil); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taughtAt = time.Time{} // read anew at the next round
+	return nil
 }
