@@ -118,8 +118,8 @@ func (p *grouper) place(a anomaly.Alarm) {
 }
 
 // belongs says whether an alarm is part of an incident: connected to one of its alarms that began within five minutes,
-// or that still goes on (or ended less than five minutes ago) at the same service or one call away, or what such an
-// alarm was about comes back.
+// or that still goes on (or ended less than five minutes ago) at the same service or one call away (requests that do not
+// come are missed all the way down, later where few come), or what such an alarm was about comes back.
 func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 	for _, b := range inc.Alarms {
 		if a.Code != nil || b.Code != nil {
@@ -134,7 +134,7 @@ func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 				return true
 			}
 		case overlaps(a, b):
-			if p.graph.adjacent(a, b) {
+			if p.graph.adjacent(a, b) || a.Symptom == anomaly.SymptomTraffic && b.Symptom == a.Symptom && p.graph.Connected(a, b) {
 				return true
 			}
 		case comesBack(a, b):

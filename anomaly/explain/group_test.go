@@ -76,6 +76,7 @@ func TestGroup(t *testing.T) {
 		{"the same again", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", lat, 38)}, "payment"},
 		{"the same again, much later", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", lat, 41)}, "payment | payment"},
 		{"something else there, later", []anomaly.Alarm{ended(alarm("payment", lat, 0), 10), alarm("payment", errs, 22)}, "payment | payment"},
+		{"later, far down, requests that do not come", []anomaly.Alarm{alarm("gateway", traf, 0), alarm("payment", traf, 20)}, "gateway+payment"},
 		{"later, not next to it", []anomaly.Alarm{alarm("payment", lat, 0), alarm("gateway", lat, 20)}, "gateway | payment"},
 	} {
 		for seed := range uint64(6) {
