@@ -21,6 +21,8 @@ const DefaultAllow = "public"
 // to, at the moment of connecting, so that neither a name nor a redirect leads elsewhere.
 type Networks struct {
 	text   string
+	flag   string // that sets the list
+	what   string // goes there
 	public bool
 	allow  []netip.Prefix
 }
@@ -48,7 +50,7 @@ func prefixes(list ...string) []netip.Prefix {
 // ParseNetworks reads an allow-list: "public", "private", "loopback", networks (10.1.0.0/16) and single addresses,
 // separated by commas.
 func ParseNetworks(text string) (Networks, error) {
-	n := Networks{text: text}
+	n := Networks{text: text, flag: "--notify-allow", what: "messages never go to"}
 	for part := range strings.SplitSeq(text, ",") {
 		switch part = strings.TrimSpace(part); part {
 		case "":
@@ -67,6 +69,12 @@ func ParseNetworks(text string) (Networks, error) {
 		}
 	}
 	return n, nil
+}
+
+// For is the list of another purpose, which another flag sets.
+func (n Networks) For(flag, what string) Networks {
+	n.flag, n.what = flag, what
+	return n
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -93,17 +101,17 @@ func (n Networks) Check(a netip.Addr) error {
 	a = unwrap(a)
 	switch {
 	case contains(neverAllowed, a):
-		return &DeniedError{a, "is a link-local, metadata or reserved address, which messages never go to"}
+		return &DeniedError{a, "is a link-local, metadata or reserved address, which " + n.what}
 	case contains(n.allow, a):
 		return nil
 	case contains(loopbackNetworks, a):
-		return &DeniedError{a, "is this machine itself: allow it with --notify-allow=" + n.with("loopback")}
+		return &DeniedError{a, "is this machine itself: allow it with " + n.flag + "=" + n.with("loopback")}
 	case contains(privateNetworks, a):
-		return &DeniedError{a, fmt.Sprintf("is a private address: allow it with --notify-allow=%s or --notify-allow=%s", n.with("private"), n.with(a.String()))}
+		return &DeniedError{a, fmt.Sprintf("is a private address: allow it with %s=%s or %s=%s", n.flag, n.with("private"), n.flag, n.with(a.String()))}
 	case n.public && a.IsGlobalUnicast() && !contains(reserved, a):
 		return nil
 	}
-	return &DeniedError{a, "is not among the addresses that --notify-allow names"}
+	return &DeniedError{a, "is not among the addresses that " + n.flag + " names"}
 }
 
 func (n Networks) with(more string) string {

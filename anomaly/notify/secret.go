@@ -97,6 +97,12 @@ func (k *Keys) seal(place, value string) string {
 	return sealed + base64.RawStdEncoding.EncodeToString(k.aead.Seal(nonce, nonce, []byte(value), []byte(place)))
 }
 
+// Seal is seal for other places with secrets: place must say whose they are.
+func (k *Keys) Seal(place, value string) string { return k.seal(place, value) }
+
+// Open undoes Seal.
+func (k *Keys) Open(place, value string) (string, error) { return k.open(place, value) }
+
 func (k *Keys) open(place, value string) (string, error) {
 	text, ok := strings.CutPrefix(value, sealed)
 	if !ok {

@@ -19,11 +19,7 @@ func (p *product) startNotify(ctx context.Context) error {
 	if p.db == nil {
 		return nil
 	}
-	file := p.config.SecretKeyFile
-	if file == "" {
-		file = filepath.Join(p.dir.Path, "secret.key")
-	}
-	keys, err := notify.LoadKeys(file)
+	keys, err := p.secretKeys()
 	if err != nil {
 		return err
 	}
@@ -40,6 +36,15 @@ func (p *product) startNotify(ctx context.Context) error {
 	}
 	p.onStop(p.notify.Close)
 	return nil
+}
+
+// secretKeys encrypt what must not be read from the store.
+func (p *product) secretKeys() (*notify.Keys, error) {
+	file := p.config.SecretKeyFile
+	if file == "" {
+		file = filepath.Join(p.dir.Path, "secret.key")
+	}
+	return notify.LoadKeys(file)
 }
 
 // baseURL is the web application's address in messages: as people reach it where that was said.
@@ -59,7 +64,7 @@ func (p *product) baseURL() string {
 
 // exampleTrace finds a failing or slow request of an incident that has not been explained.
 func (p *product) exampleTrace(ctx context.Context, inc anomaly.Incident) (string, error) {
-	if len(inc.Alarms) == 0 || inc.Alarms[0].Symptom == anomaly.SymptomTraffic {
+	if len(inc.Alarms) == 0 || inc.Alarms[0].Symptom == anomaly.SymptomTraffic || inc.Alarms[0].Code != nil {
 		return "", nil
 	}
 	a := inc.Alarms[0]

@@ -69,6 +69,7 @@ type product struct {
 	otlp        *otlp.Server
 	profiles    *pprof.Receiver
 	scraper     *pprof.Scraper
+	targets     *pprof.Targets
 	self        *selfTelemetry
 	http        *http.Server
 	addr        net.Addr
@@ -250,8 +251,8 @@ func (p *product) startHTTP(context.Context) error {
 	}
 	o.Notify, o.Rules = p.notify, p.rules
 	o.Watch, o.Explain = p.watch, p.explain
-	if p.scraper != nil {
-		o.ProfileTargets = p.profileTargets
+	if p.targets != nil {
+		o.ProfileTargets = p.profileTargets()
 	}
 	if p.deployments != nil {
 		o.Deploy = p.deployments.Post

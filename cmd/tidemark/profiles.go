@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -9,7 +12,9 @@ import (
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
 	"github.com/tidemarkhq/tidemark/ingest"
 	"github.com/tidemarkhq/tidemark/ingest/pprof"
+	"github.com/tidemarkhq/tidemark/query"
 	"github.com/tidemarkhq/tidemark/query/api"
+	"github.com/tidemarkhq/tidemark/store"
 )
 
 // profileReceiver takes profiles that are pushed.
@@ -21,8 +26,11 @@ func (p *product) profileReceiver(in *ingest.Ingest) *pprof.Receiver {
 	return pprof.New(metered(in), o)
 }
 
+// targetKey precedes the ids of targets in the settings.
+const targetKey = "profile_target/"
+
 // startProfiles fetches profiles: from the configured targets, and of this process itself.
-func (p *product) startProfiles(context.Context) error {
+func (p *product) startProfiles(ctx context.Context) error {
 	if p.ingest == nil {
 		return nil
 	}
@@ -30,13 +38,37 @@ func (p *product) startProfiles(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--scrape-allow: %w", err)
 	}
-	targets, err := pprof.ParseTargets(p.config.ProfileTargets)
+	fixed, err := p.configuredTargets()
 	if err != nil {
-		return fmt.Errorf("--profile-targets: %w", err)
+		return err
 	}
-	p.scraper = pprof.NewScraper(p.profiles, networks.Check)
+	keys, err := p.secretKeys()
+	if err != nil {
+		return err
+	}
+	p.scraper = pprof.NewScraper(p.profiles, networks.For("--scrape-allow", "are never fetched from").Check)
 	p.onStop(p.scraper.Close)
-	p.scraper.Set(targets)
+	p.targets, err = pprof.NewTargets(ctx, p.scraper, fixed, pprof.Settings{
+		Load: func(ctx context.Context) (map[string]string, error) {
+			stored, err := store.Settings(ctx, p.conn, targetKey)
+			out := map[string]string{}
+			for k, v := range stored {
+				out[k[len(targetKey):]] = v
+			}
+			return out, err
+		},
+		Save: func(ctx context.Context, id, value string) error {
+			return store.SetSetting(ctx, p.conn, targetKey+id, value)
+		},
+		Delete: func(ctx context.Context, id string) error { return store.DeleteSetting(ctx, p.conn, targetKey+id) },
+		Seal:   func(place, secret string) string { return keys.Seal(targetKey+place, secret) },
+		Open:   func(place, sealed string) (string, error) { return keys.Open(targetKey+place, sealed) },
+		Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.onStop(p.targets.Close)
 	if p.config.SelfTelemetry {
 		host, _ := os.Hostname()
 		p.scraper.Self(selfService, map[string]string{"service.version": version, "service.instance.id": fmt.Sprintf("%s-%d", host, os.Getpid())})
@@ -44,16 +76,101 @@ func (p *product) startProfiles(context.Context) error {
 	return nil
 }
 
-// profileTargets is the state of the processes that profiles are fetched from.
-func (p *product) profileTargets() []api.ProfileTarget {
-	out := []api.ProfileTarget{}
-	for _, s := range p.scraper.States() {
-		t := api.ProfileTarget{ID: s.ID, Service: s.Service, URL: s.URL, Types: s.Types, IntervalS: time.Duration(s.Interval).Seconds(), TookMS: s.TookMS,
-			Profiles: s.Profiles, Bytes: s.Bytes, Failures: s.Failures, LastError: s.LastError}
-		if !s.LastAt.IsZero() {
-			t.LastMS = s.LastAt.UnixMilli()
-		}
-		out = append(out, t)
+// configuredTargets are those of the flags: in short form, and in a file that holds what the API takes.
+func (p *product) configuredTargets() ([]pprof.Target, error) {
+	fixed, err := pprof.ParseTargets(p.config.ProfileTargets)
+	if err != nil {
+		return nil, fmt.Errorf("--profile-targets: %w", err)
 	}
-	return out
+	name := p.config.ProfileTargetsFile
+	if name == "" {
+		return fixed, nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("--profile-targets-file: %w", err)
+	}
+	var file struct {
+		Targets []api.ProfileTargetWish `json:"targets"`
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		return nil, fmt.Errorf("--profile-targets-file: %s: %w", name, err)
+	}
+	for i, w := range file.Targets {
+		t := targetOf(w)
+		if err := t.Check(); err != nil {
+			return nil, fmt.Errorf("--profile-targets-file: %s: target %d: %w", name, i+1, err)
+		}
+		fixed = append(fixed, t)
+	}
+	return fixed, nil
+}
+
+// profileTargets is what the API may do with the targets.
+func (p *product) profileTargets() *api.ProfileTargets {
+	return &api.ProfileTargets{
+		List: func() api.TargetsAnswer {
+			a := api.TargetsAnswer{Targets: []api.ProfileTarget{}, Types: pprof.Types(), Allow: p.config.ScrapeAllow}
+			for _, s := range p.targets.List() {
+				a.Targets = append(a.Targets, shownTarget(s))
+			}
+			return a
+		},
+		Add: func(ctx context.Context, w api.ProfileTargetWish) (api.ProfileTarget, error) {
+			s, err := p.targets.Add(ctx, targetOf(w))
+			return shownTarget(s), targetError(err)
+		},
+		Change: func(ctx context.Context, id string, w api.ProfileTargetWish) (api.ProfileTarget, error) {
+			s, err := p.targets.Change(ctx, id, targetOf(w))
+			return shownTarget(s), targetError(err)
+		},
+		Remove: func(ctx context.Context, id string) error { return targetError(p.targets.Remove(ctx, id)) },
+	}
+}
+
+func targetError(err error) error {
+	var field *pprof.FieldError
+	switch {
+	case errors.As(err, &field):
+		return &query.InputError{Field: field.Field, Reason: field.Reason}
+	case errors.Is(err, pprof.ErrNoTarget):
+		return fmt.Errorf("%w: %w", query.ErrNotFound, err)
+	case errors.Is(err, pprof.ErrFixed):
+		return api.ErrFixedTarget
+	}
+	return err
+}
+
+func targetOf(w api.ProfileTargetWish) pprof.Target {
+	seconds := func(s float64) pprof.Duration { return pprof.Duration(s * float64(time.Second)) }
+	secret := w.Auth.Token
+	if w.Auth.Kind == "basic" {
+		secret = w.Auth.Password
+	}
+	kind := w.Auth.Kind
+	if kind == "none" {
+		kind, secret = "", ""
+	}
+	return pprof.Target{Service: w.Service, URL: w.URL, Types: w.Types, Labels: w.Labels, Interval: seconds(w.IntervalS), Timeout: seconds(w.TimeoutS), CPUSeconds: w.CPUS, Paused: w.Paused,
+		Auth: pprof.Auth{Kind: kind, Username: w.Auth.Username, Secret: secret},
+		TLS:  pprof.TLS{CA: w.TLS.CA, Cert: w.TLS.Cert, Key: w.TLS.Key, ServerName: w.TLS.ServerName, Insecure: w.TLS.Insecure}}
+}
+
+// shownTarget leaves the secrets out.
+func shownTarget(s pprof.TargetState) api.ProfileTarget {
+	t := api.ProfileTarget{ID: s.ID, Source: s.Source, Service: s.Service, URL: s.URL, Types: s.Types, Labels: s.Labels, Paused: s.Paused, CPUS: s.CPUSeconds,
+		IntervalS: time.Duration(s.Interval).Seconds(), TimeoutS: time.Duration(s.Timeout).Seconds(),
+		Auth:    api.TargetAuth{Kind: cmp.Or(s.Auth.Kind, "none"), Username: s.Auth.Username, HasSecret: s.Auth.Secret != ""},
+		TLS:     api.TargetTLS{CA: s.TLS.CA, Cert: s.TLS.Cert, HasKey: s.TLS.Key != "", ServerName: s.TLS.ServerName, Insecure: s.TLS.Insecure},
+		Problem: s.Problem, TookMS: s.TookMS, Profiles: s.Profiles, Bytes: s.Bytes, LastBytes: s.LastBytes, Failures: s.Failures, LastError: s.LastError}
+	if t.Labels == nil {
+		t.Labels = map[string]string{}
+	}
+	if !s.LastAt.IsZero() {
+		t.LastMS = s.LastAt.UnixMilli()
+	}
+	if !s.NextAt.IsZero() && !s.Paused {
+		t.NextMS = s.NextAt.UnixMilli()
+	}
+	return t
 }

@@ -294,7 +294,7 @@ func wait(t *testing.T, what string, done func() bool) {
 }
 
 func TestTargetsAreChecked(t *testing.T) {
-	for text, says := range map[string]string{"nothing": "SERVICE=URL", "a=ftp://x": "want http", "a=http://x?types=blood": "type \"blood\"", "a=http://x?interval=1s": "at least", "a=http://x?interval=often": "interval"} {
+	for text, says := range map[string]string{"nothing": "SERVICE=URL", "a=ftp://x": "want http", "a=http://x?types=blood": "types \"blood\"", "a=http://x?interval=1s": "from 5s", "a=http://x?interval=often": "interval"} {
 		if _, err := ParseTargets(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want …%s…", text, err, says)
 		}

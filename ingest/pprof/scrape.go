@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -21,13 +22,18 @@ import (
 
 // Target is a process whose profiles are fetched.
 type Target struct {
-	ID       string            `json:"id"`
-	Service  string            `json:"service"`
-	URL      string            `json:"url"`                // where net/http/pprof answers: http://host:6060, with /debug/pprof understood
-	Types    []string          `json:"types,omitempty"`    // default cpu, heap, goroutine, mutex, block
-	Interval Duration          `json:"interval,omitempty"` // from one CPU profile to the next; default 1m
-	Labels   map[string]string `json:"labels,omitempty"`   // attributes of the resource: service.version and so on
-	Bearer   string            `json:"-"`                  // sent as Authorization: Bearer
+	ID         string            `json:"id"`
+	Source     string            `json:"-"` // api, configuration or self
+	Service    string            `json:"service"`
+	URL        string            `json:"url"`                // where net/http/pprof answers: http://host:6060, with /debug/pprof understood
+	Types      []string          `json:"types,omitempty"`    // default cpu, heap, goroutine, mutex, block
+	Interval   Duration          `json:"interval,omitempty"` // from one round to the next; default 1m
+	Timeout    Duration          `json:"timeout,omitempty"`  // of each profile, without the time it takes by itself; default 10s
+	CPUSeconds int               `json:"cpu_s,omitempty"`    // length of the CPU profile; default 10, at most half of the interval
+	Labels     map[string]string `json:"labels,omitempty"`   // attributes of the resource: service.version and so on
+	Paused     bool              `json:"paused,omitempty"`
+	Auth       Auth              `json:"auth"`
+	TLS        TLS               `json:"tls"`
 }
 
 // Duration is a time.Duration that JSON writes as text: "1m0s".
@@ -53,6 +59,7 @@ var paths = map[string]string{"cpu": "profile", "heap": "heap", "goroutine": "go
 const (
 	defaultInterval = time.Minute
 	leastInterval   = 5 * time.Second
+	mostInterval    = 24 * time.Hour
 	cpuSeconds      = 10 // of each interval, but at most half of it
 	scrapePatience  = 10 * time.Second
 )
@@ -94,55 +101,24 @@ func ParseTargets(text string) ([]Target, error) {
 	return out, nil
 }
 
-// Check completes a target and says what is wrong with it.
-func (t *Target) Check() error {
-	u, err := url.Parse(t.URL)
-	switch {
-	case t.Service == "":
-		return errors.New("service is missing")
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("url %q: want http://HOST:PORT or https://HOST:PORT", t.URL)
-	}
-	if !strings.Contains(u.Path, "/debug/pprof") {
-		u.Path = strings.TrimSuffix(u.Path, "/") + "/debug/pprof"
-	}
-	u.Path = strings.TrimSuffix(u.Path, "/")
-	t.URL = u.String()
-	if t.ID == "" {
-		t.ID = t.Service + " " + u.Host
-	}
-	if len(t.Types) == 0 {
-		t.Types = slices.Clone(defaultTypes)
-	}
-	for _, ty := range t.Types {
-		if paths[ty] == "" {
-			return fmt.Errorf("type %q: there are cpu, heap, allocs, goroutine, mutex, block and threadcreate", ty)
-		}
-	}
-	if t.Interval == 0 {
-		t.Interval = Duration(defaultInterval)
-	}
-	if time.Duration(t.Interval) < leastInterval {
-		return fmt.Errorf("interval %s: at least %s", time.Duration(t.Interval), leastInterval)
-	}
-	return nil
-}
-
 // TargetState is a target and how fetching from it goes.
 type TargetState struct {
 	Target
 	LastAt    time.Time `json:"last_at"` // of the last attempt; zero before the first
+	NextAt    time.Time `json:"next_at"` // zero where none is planned
 	TookMS    float64   `json:"took_ms"` // of the last successful round, without the CPU profile's own time
 	Profiles  int64     `json:"profiles"`
 	Bytes     int64     `json:"bytes"`
+	LastBytes int64     `json:"last_bytes"` // of the last round
 	Failures  int64     `json:"failures"`
 	LastError string    `json:"last_error"` // of the last attempt; "" if it went well
+	Problem   string    `json:"problem"`    // why it is not fetched from at all
 }
 
 // Scraper fetches profiles from targets and hands them to a Receiver.
 type Scraper struct {
 	receiver *Receiver
-	client   *http.Client
+	dialer   *net.Dialer
 
 	mu      sync.Mutex
 	running map[string]*scrape
@@ -169,11 +145,21 @@ func NewScraper(r *Receiver, allow func(netip.Addr) error) *Scraper {
 		}
 		return allow(ap.Addr())
 	}}
-	s := &Scraper{receiver: r, running: map[string]*scrape{}, client: &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second,
-		MaxIdleConnsPerHost: 1, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	s := &Scraper{receiver: r, running: map[string]*scrape{}, dialer: dialer}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
+}
+
+// client connects to what the allow-list names, as a target wants it. Redirects are not followed, and the environment's
+// proxy is not used: behind one, the address would be the proxy's to check.
+func (s *Scraper) client(t Target) (*http.Client, error) {
+	config, err := t.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: s.dialer.DialContext, TLSClientConfig: config, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 1, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // Close stops fetching.
@@ -210,7 +196,7 @@ func (s *Scraper) Set(targets []Target) {
 }
 
 func sameTarget(a, b Target) bool {
-	return fmt.Sprint(a) == fmt.Sprint(b)
+	return reflect.DeepEqual(a, b)
 }
 
 const selfID = "self"
@@ -219,7 +205,8 @@ const selfID = "self"
 func (s *Scraper) Self(service string, labels map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := Target{ID: selfID, Service: service, URL: "in-process", Types: []string{"cpu", "heap", "goroutine"}, Interval: Duration(defaultInterval), Labels: labels}
+	t := Target{ID: selfID, Source: SourceSelf, Service: service, URL: "in-process", Types: []string{"cpu", "heap", "goroutine"}, Interval: Duration(defaultInterval),
+		Timeout: Duration(scrapePatience), CPUSeconds: cpuSeconds, Labels: labels}
 	s.begin(t, own)
 }
 
@@ -228,6 +215,9 @@ func (s *Scraper) begin(t Target, fetch func(context.Context, string, int) ([]by
 	ctx, cancel := context.WithCancel(s.ctx)
 	r := &scrape{cancel: cancel, fetch: fetch, state: TargetState{Target: t}}
 	s.running[t.ID] = r
+	if t.Paused {
+		return
+	}
 	s.wait.Go(func() { s.run(ctx, r) })
 }
 
@@ -248,8 +238,10 @@ func (s *Scraper) States() []TargetState {
 // run fetches at every interval, from a moment of the target's own, so that many targets do not answer at once.
 func (s *Scraper) run(ctx context.Context, r *scrape) {
 	interval := time.Duration(r.state.Interval)
-	t := time.NewTimer(rand.N(min(interval, 5*time.Second)))
+	first := rand.N(min(interval, 5*time.Second))
+	t := time.NewTimer(first)
 	defer t.Stop()
+	r.plan(first)
 	for {
 		select {
 		case <-ctx.Done():
@@ -258,19 +250,28 @@ func (s *Scraper) run(ctx context.Context, r *scrape) {
 		}
 		began := time.Now()
 		s.round(ctx, r)
-		t.Reset(max(0, interval-time.Since(began)))
+		rest := max(0, interval-time.Since(began))
+		t.Reset(rest)
+		r.plan(rest)
 	}
+}
+
+// plan notes when the next round is.
+func (r *scrape) plan(in time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.NextAt = time.Now().Add(in)
 }
 
 // round fetches every type of a target once.
 func (s *Scraper) round(ctx context.Context, r *scrape) {
 	target := r.state.Target
-	seconds := max(1, min(cpuSeconds, int(time.Duration(target.Interval).Seconds()/2)))
+	seconds := target.CPUSeconds
 	var failed error
 	var took time.Duration
 	var bytes, profiles int64
 	for _, kind := range target.Types {
-		wait := scrapePatience
+		wait := time.Duration(target.Timeout)
 		if kind == "cpu" {
 			wait += time.Duration(seconds) * time.Second
 		}
@@ -302,7 +303,7 @@ func (s *Scraper) round(ctx context.Context, r *scrape) {
 	defer r.mu.Unlock()
 	st := &r.state
 	st.LastAt, st.LastError = time.Now(), ""
-	st.Profiles, st.Bytes = st.Profiles+profiles, st.Bytes+bytes
+	st.Profiles, st.Bytes, st.LastBytes = st.Profiles+profiles, st.Bytes+bytes, bytes
 	if failed != nil {
 		st.Failures++
 		st.LastError = failed.Error()
@@ -328,19 +329,26 @@ func hostOf(address string) string {
 
 // remote fetches over HTTP.
 func (s *Scraper) remote(t Target) func(context.Context, string, int) ([]byte, error) {
+	client, unfit := s.client(t)
 	return func(ctx context.Context, kind string, seconds int) ([]byte, error) {
 		address := t.URL + "/" + paths[kind]
 		if kind == "cpu" {
 			address += fmt.Sprintf("?seconds=%d", seconds)
 		}
+		if unfit != nil {
+			return nil, unfit
+		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return nil, err
 		}
-		if t.Bearer != "" {
-			req.Header.Set("Authorization", "Bearer "+t.Bearer)
+		switch t.Auth.Kind {
+		case "basic":
+			req.SetBasicAuth(t.Auth.Username, t.Auth.Secret)
+		case "bearer":
+			req.Header.Set("Authorization", "Bearer "+t.Auth.Secret)
 		}
-		resp, err := s.client.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			return nil, err
 		}

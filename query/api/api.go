@@ -61,7 +61,7 @@ type Options struct {
 	Watch   *watch.Watch       // detection and incidents; nil: 404
 	Explain *explain.Explainer // with Watch
 
-	ProfileTargets func() []ProfileTarget // nil: 404
+	ProfileTargets *ProfileTargets // nil: 404
 
 	// The state of ingest, its last quarter of an hour, and its cardinality guards; nil: 404 (a process without the role).
 	Ingest, IngestHistory, IngestCardinality func() any

@@ -54,6 +54,8 @@ func describe(err error) Problem {
 		return Problem{Title: "This cannot be set", Status: http.StatusBadRequest, Detail: retention.Error(), Field: retention.Signal}
 	case errors.Is(err, query.ErrNotFound):
 		return Problem{Title: "Not found", Status: http.StatusNotFound, Detail: err.Error()}
+	case errors.Is(err, ErrFixedTarget):
+		return Problem{Title: "This cannot be changed here", Status: http.StatusConflict, Detail: err.Error()}
 	case errors.Is(err, dashboards.ErrConflict):
 		return Problem{Title: "Somebody else has saved this", Status: http.StatusConflict, Detail: err.Error()}
 	case errors.Is(err, query.ErrBusy):

@@ -62,31 +62,8 @@ func (a *API) profileEndpoints() []endpoint {
 		{method: http.MethodGet, path: "/profiles/pprof", summary: "One merged profile that go tool pprof opens", answer: file{}, params: params(pRange, pProfile),
 			handle: overTime(a.mergedProfile)},
 	}
-	if a.o.ProfileTargets != nil {
-		all = append(all, endpoint{method: http.MethodGet, path: "/profiles/targets", summary: "Processes that profiles are fetched from, and how that goes", answer: TargetsAnswer{},
-			handle: func(*gin.Context) (any, error) { return TargetsAnswer{Targets: a.o.ProfileTargets()}, nil }})
-	}
+	all = append(all, a.targetEndpoints()...)
 	return all
-}
-
-// TargetsAnswer lists the processes that profiles are fetched from.
-type TargetsAnswer struct {
-	Targets []ProfileTarget `json:"targets"`
-}
-
-// ProfileTarget is one process that profiles are fetched from.
-type ProfileTarget struct {
-	ID        string   `json:"id"`
-	Service   string   `json:"service"`
-	URL       string   `json:"url"`
-	Types     []string `json:"types"`
-	IntervalS float64  `json:"interval_s"`
-	LastMS    int64    `json:"last_ms"` // 0 before the first attempt
-	TookMS    float64  `json:"took_ms"` // without the CPU profile's own time
-	Profiles  int64    `json:"profiles"`
-	Bytes     int64    `json:"bytes"`
-	Failures  int64    `json:"failures"`
-	LastError string   `json:"last_error"` // "" if the last attempt went well
 }
 
 func (a *API) compareProfiles(c *gin.Context, w query.Window) (any, error) {

@@ -56,8 +56,8 @@ type Config struct {
 	StopTimeout   time.Duration
 	MemoryTarget  int64 // bytes
 
-	ProfileTargets, ScrapeAllow string
-	OTLPProfiles                bool
+	ProfileTargets, ProfileTargetsFile, ScrapeAllow string
+	OTLPProfiles                                    bool
 
 	PublicURL             string
 	NotifyAllow           string

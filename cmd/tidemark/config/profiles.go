@@ -10,7 +10,8 @@ import (
 
 func (c *Config) profileFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.ProfileTargets, "profile-targets", "", "processes to fetch profiles from, as SERVICE=URL separated by commas, where net/http/pprof answers: checkout=http://10.0.0.7:6060?interval=1m&types=cpu+heap")
-	fs.BoolVar(&c.OTLPProfiles, "otlp-profiles", false, "take OTLP profiles (v1development) over HTTP, whose protocol is still changing")
+	fs.StringVar(&c.ProfileTargetsFile, "profile-targets-file", "", "JSON file with more of them, {\"targets\": […]} as POST /api/v1/profiles/targets takes them: with authentication, TLS, labels")
+	fs.BoolVar(&c.OTLPProfiles, "otlp-profiles", false, "take OTLP profiles (v1development) over gRPC and HTTP, whose protocol is still changing")
 	fs.StringVar(&c.ScrapeAllow, "scrape-allow", "loopback,private", "where profiles may be fetched from: public, private, loopback, networks and addresses, separated by commas")
 }
 
