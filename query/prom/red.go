@@ -181,11 +181,11 @@ func readSpanCalls(ctx context.Context, q *querier, v virtualQuestion) ([]*serie
 func readSpanDurations(ctx context.Context, q *querier, v virtualQuestion) ([]*series, error) {
 	g := q.spanGrid(v)
 	part := partOf(v.name)
-	return q.readDurations(ctx, spanCells(g.step, part == "_bucket" || part == ""), g, v)
+	return q.readDurations(ctx, spanCells(g.step, part == "_bucket" || part == ""), g, 1, v)
 }
 
-// readDurations makes the parts of a histogram of durations.
-func (q *querier) readDurations(ctx context.Context, c cells, g grid, v virtualQuestion) ([]*series, error) {
+// readDurations makes the parts of a histogram of durations; each row is spread over so many steps.
+func (q *querier) readDurations(ctx context.Context, c cells, g grid, steps int, v virtualQuestion) ([]*series, error) {
 	part := partOf(v.name)
 	type named struct {
 		labels labels.Labels
@@ -199,8 +199,10 @@ func (q *querier) readDurations(ctx context.Context, c cells, g grid, v virtualQ
 			s = &named{labels: namedLabels(v.name, c.labels, row.labels)}
 			all[key] = s
 		}
-		if i := g.index(row.t); i >= 0 && i < g.n {
-			s.add(i, float64(row.calls), float64(row.sum), row.buckets, row.counts, part)
+		for k := range steps {
+			if i := g.index(row.t) + k; i >= 0 && i < g.n {
+				s.add(i, row, part, 1/float64(steps))
+			}
 		}
 	})
 	if err != nil {
@@ -233,17 +235,12 @@ func edgeCells(g grid, hist bool) cells {
 	return c
 }
 
-// edgeGrid is the grid of a question about edges, which are kept by the minute.
-func (q *querier) edgeGrid(v virtualQuestion) grid {
-	g := q.spanGrid(v)
-	if g.step < 60_000 {
-		g = lay(v.w, 60_000)
-	}
-	return g
-}
+// spreadOver is over how many steps of a grid a minute of edges is spread evenly: they are kept by the minute, and a
+// rate over a minute needs more than one sample.
+func spreadOver(g grid) int { return int(max(1, 60_000/g.step)) }
 
 func readEdgeCalls(ctx context.Context, q *querier, v virtualQuestion) ([]*series, error) {
-	g := q.edgeGrid(v)
+	g := q.spanGrid(v)
 	c := edgeCells(g, false)
 	failed := strings.HasSuffix(v.name, "_failed_total")
 	out := counted{g, map[string]*countedSeries{}}
@@ -252,15 +249,18 @@ func readEdgeCalls(ctx context.Context, q *querier, v virtualQuestion) ([]*serie
 		if failed {
 			n = row.errors
 		}
-		out.add(strings.Join(row.labels, "\x00"), func() labels.Labels { return namedLabels(v.name, c.labels, row.labels) }, g.index(row.t), float64(n))
+		steps := spreadOver(g)
+		for k := range steps {
+			out.add(strings.Join(row.labels, "\x00"), func() labels.Labels { return namedLabels(v.name, c.labels, row.labels) }, g.index(row.t)+k, float64(n)/float64(steps))
+		}
 	})
 	return out.series(v.matchers), err
 }
 
 func readEdgeDurations(ctx context.Context, q *querier, v virtualQuestion) ([]*series, error) {
-	g := q.edgeGrid(v)
+	g := q.spanGrid(v)
 	part := partOf(v.name)
-	return q.readDurations(ctx, edgeCells(g, part == "_bucket" || part == ""), g, v)
+	return q.readDurations(ctx, edgeCells(g, part == "_bucket" || part == ""), g, spreadOver(g), v)
 }
 
 // readLogCounts counts log records by service and severity.

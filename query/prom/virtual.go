@@ -154,26 +154,26 @@ type durations struct {
 	native     map[int]map[int16]float64
 }
 
-// add counts a step's distribution.
-func (d *durations) add(i int, count, sumNS float64, buckets []int16, counts []uint64, part string) {
+// add counts a share of a row in a step.
+func (d *durations) add(i int, row *cell, part string, share float64) {
 	if d.count == nil {
 		d.count, d.sum, d.native = grown{}, grown{}, map[int]map[int16]float64{}
 	}
-	d.count[i] += count
-	d.sum[i] += sumNS / 1e9
-	for j, b := range buckets {
+	d.count[i] += float64(row.calls) * share
+	d.sum[i] += float64(row.sum) / 1e9 * share
+	for j, b := range row.buckets {
 		switch part {
 		case "_bucket":
 			k := bucketOf(b)
 			if d.classic[k] == nil {
 				d.classic[k] = grown{}
 			}
-			d.classic[k][i] += float64(counts[j])
+			d.classic[k][i] += float64(row.counts[j]) * share
 		case "":
 			if d.native[i] == nil {
 				d.native[i] = map[int16]float64{}
 			}
-			d.native[i][b] += float64(counts[j])
+			d.native[i][b] += float64(row.counts[j]) * share
 		}
 	}
 }
