@@ -198,6 +198,9 @@ func (p *product) startIngest(ctx context.Context) error {
 	ro.AllowedOrigins, ro.MaxBody, ro.MaxRequests = p.config.SenderOrigins(), p.config.MaxRequestBytes, p.config.MaxRequests
 	ro.MaxReading, ro.MaxConnections, ro.ReadTimeout = max(p.config.MaxReading, int64(ro.MaxBody)), p.config.MaxConnections, p.config.ReadTimeout
 	ro.Admit, ro.Refused, ro.Authorize, ro.TLS = in.Admit, in.Refuse, p.authorize, p.otlpTLS.server()
+	if p.config.OTLPProfiles {
+		ro.Profiles = func(ctx context.Context, body []byte) (int, string, error) { return p.profiles.ExportBinary(ctx, body) }
+	}
 	ro.Handle = p.furtherReceivers(in, ro)
 	p.otlp, err = otlp.Serve(in.Submit, ro)
 	if err != nil {

@@ -72,6 +72,7 @@ func (s *Server) newGRPC(port *connections) *grpc.Server {
 	for name, signal := range services {
 		g.RegisterService(s.service(name, signal), s)
 	}
+	s.refuseOther(g)
 	return g
 }
 
@@ -155,7 +156,10 @@ func (s *Server) export(ctx context.Context, signal ingest.Signal, decode func(a
 	defer req.buf.Free()
 	sender := senderOf(ctx)
 	charge(sender, req.buf.Len(), 0)
-	res, err := s.sink(ctx, signal, req.buf.ReadOnlyData())
+	res, err := s.take(ctx, signal, req.buf.ReadOnlyData())
+	if _, coded := status.FromError(err); err != nil && coded {
+		return nil, err
+	}
 	if err != nil {
 		st, _ := statusOf(err)
 		return nil, st.Err()

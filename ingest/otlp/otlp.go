@@ -55,6 +55,8 @@ type Options struct {
 	// Refused is told of requests that are refused before the sink sees them, with one of ingest's reasons and what the
 	// client was told: (*ingest.Ingest).Refused. Default nil.
 	Refused func(signal ingest.Signal, reason, detail string)
+	// Profiles takes OTLP profiles over gRPC; nil refuses them with a word on how to turn them on.
+	Profiles Profiles
 	// Handle answers further paths of the HTTP port; nil answers them with 404.
 	Handle http.Handler
 	// Logger. Default slog.Default().

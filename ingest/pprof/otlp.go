@@ -32,17 +32,23 @@ func (r *Receiver) export(w http.ResponseWriter, q *http.Request) {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	default:
-		r.fail(w, &ingest.OverloadError{Reason: "too_many_requests", RetryAfter: retryAfter, Err: errBusy})
+		r.refuse(ingest.RefusedTooMany, errBusy)
+		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: retryAfter, Err: errBusy})
 		return
 	}
 	if r.opts.Authorize != nil {
 		if err := r.opts.Authorize(q); err != nil {
+			r.refuse(deniedFor(err), err)
 			r.fail(w, err)
 			return
 		}
 	}
 	rejected, message, err := r.exportBody(q, kind == "application/json")
 	if err != nil {
+		var badly *badRequest
+		if errors.As(err, &badly) {
+			r.refuse(unreadFor(badly.code), err)
+		}
 		r.fail(w, err)
 		return
 	}
@@ -68,6 +74,16 @@ func (r *Receiver) exportBody(q *http.Request, text bool) (rejected int, message
 		return 0, "", err
 	}
 	return r.Export(q.Context(), body, text)
+}
+
+// ExportBinary is Export for a body in protobuf, as gRPC brings it. What cannot be read is an *ingest.MalformedError.
+func (r *Receiver) ExportBinary(ctx context.Context, body []byte) (rejected int, message string, err error) {
+	rejected, message, err = r.Export(ctx, body, false)
+	var badly *badRequest
+	if errors.As(err, &badly) {
+		err = &ingest.MalformedError{Err: err}
+	}
+	return rejected, message, err
 }
 
 // Export takes the body of an ExportProfilesServiceRequest. Profiles that cannot be understood are rejected one by one.

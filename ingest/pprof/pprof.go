@@ -73,6 +73,13 @@ func New(submit Submit, opts Options) *Receiver {
 		}
 		r.export(w, q)
 	})
+	for _, version := range []string{"v1experimental", "v1alpha1", "v1"} {
+		r.mux.HandleFunc("POST /"+version+"/profiles", func(w http.ResponseWriter, q *http.Request) {
+			err := &badRequest{http.StatusNotFound, fmt.Errorf("/%s/profiles is another version of OTLP profiles: taken is POST /v1development/profiles, %s", version, otlpVersion)}
+			r.refuse(ingest.RefusedType, err)
+			r.fail(w, err)
+		})
+	}
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		r.fail(w, &badRequest{http.StatusNotFound, fmt.Errorf("%s %s: received here are POST /v1/traces, /v1/logs and /v1/metrics (OTLP), /v1/pprof, and /ingest (Pyroscope)", q.Method, q.URL.Path)})
 	})
