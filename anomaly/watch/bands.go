@@ -111,9 +111,13 @@ func (s *series) band(symptom anomaly.Symptom, at int64, minutes float64, env *e
 
 // Series reads what an alarm's chart shows around it, with what was expected.
 func (w *Watch) Series(ctx context.Context, a anomaly.Alarm, from, to time.Time) (Affected, error) {
-	out := Affected{Subject: a.Subject, Symptom: a.Symptom, Unit: a.Unit, Began: a.Began, TS: []int64{}, Value: []*float64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
+	out := Affected{Subject: a.Subject, Symptom: a.Symptom, What: a.What, Unit: a.Unit, Began: a.Began, TS: []int64{}, Value: []*float64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
 	if !a.Ended.IsZero() {
 		out.Ended = &a.Ended
+	}
+	if a.Code != nil {
+		err := w.codeSeries(ctx, a, from, to, &out)
+		return out, err
 	}
 	if a.Subject.Metric != "" && a.Subject.Rule == "" && IsWatched(a.Subject.Metric) {
 		m, err := w.metricSeries(ctx, a.Subject, from.Truncate(time.Minute).UnixMilli(), minTime(to, w.o.Now()).UnixMilli(), max(60_000, to.Sub(from).Milliseconds()/240/60_000*60_000))
@@ -182,6 +186,7 @@ func anyNumber(list []*float64) bool {
 type Affected struct {
 	Subject  anomaly.Subject `json:"subject"`
 	Symptom  anomaly.Symptom `json:"symptom"`
+	What     string          `json:"what,omitempty"` // of a metric, in words
 	Unit     string          `json:"unit"`
 	TS       []int64         `json:"ts"` // milliseconds
 	Value    []*float64      `json:"value"`

@@ -172,17 +172,27 @@ export interface MetricInfo {
 // GET /metrics/chart?name&from&to&agg=auto|avg|sum|min|max|rate|p50|p90|p95|p99|count&by=label,label&filter=k:v (repeatable)&limit=20
 export interface MetricChartAnswer { range: Range; unit: string; agg: string; series: { labels: Record<string, string>; values: (number | null)[] }[]; more: number /* series not shown */ }
 
+// GET /hosts?from&to : machines as hostmetrics tells them, at the end of the range; null: not told
+export interface HostsAnswer { range: Range; hosts: Host[] }
+export interface Host {
+  host: string; os: string; cpus: number; cpu: number | null /* in use, 0..1, as memory and disk */
+  memory: number | null; memory_used: number | null; memory_total: number | null; disk: number | null; disk_mount: string; load: number | null
+  disk_read: number | null; disk_write: number | null; receive: number | null; transmit: number | null // bytes per second
+  services: { service: string; instances: number }[]; last_seen_ms: number
+}
+
 // ---- incidents: times are RFC 3339 here. Values are in `unit`: "ns" (latency), "1" (ratios 0..1), "/s" (rates), else a metric's own
 export type Severity = 'critical' | 'warning' | 'info'
 export type Symptom = 'latency' | 'errors' | 'traffic' | 'saturation'
 export interface Subject {           // empty fields play no part
   env?: string; service: string; operation?: string; span_kind?: string; peer?: string; peer_kind?: string
-  version?: string; instance?: string; metric?: string; rule?: string
+  version?: string; instance?: string; metric?: string; label?: string /* the metric's pool, queue group or cache */; rule?: string
 }
 export interface Alarm {
   id: string; subject: Subject; symptom: Symptom; channel: string; began: string; detected: string; ended: string /* year 1 while it lasts */
   unit: string; observed: number; expected: number; lower: number; upper: number
   score: number; once_in_days: number; sample: number; history_days: number; paging: boolean
+  what?: string /* of a watched metric, in words: "memory", "connections in use of pool orders" */
   name?: string; severity?: Severity; labels?: Record<string, string> | null
 }
 export interface Incident {
@@ -206,7 +216,7 @@ export interface IncidentAnswer {
 }
 export interface IncidentEvent { ts: string; kind: string /* opened, updated, note, acknowledged, muted, normal, notified, resolved … */; text: string; body: unknown }
 export interface AffectedSeries {
-  subject: Subject; symptom: Symptom; unit: string; ts: number[]; value: (number | null)[]
+  subject: Subject; symptom: Symptom; what?: string; unit: string; ts: number[]; value: (number | null)[]
   expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[]; began: string; ended: string | null
 }
 export interface Deployment { ts: string; service: string; env: string; version: string; previous: string; source: 'noticed' | 'posted'; text: string; link: string }
@@ -223,7 +233,12 @@ export interface BandsAnswer {
 export interface Mute { id: string; subject: { service: string; operation?: string; symptom?: Symptom }; until: string | null; reason: string; created_at?: string }
 export interface MutesAnswer { mutes: Mute[] }
 // GET /detection
-export interface DetectionState { learned: boolean /* history has been read */; series: number; ready: number /* of them known long enough to be judged */; history_days: number }
+export interface DetectionState {
+  learned: boolean /* history has been read */; leads: boolean /* this process opens incidents */; series: number; calls: number; metrics: number
+  ready: number /* series known long enough to be judged */; history_days: number; silent: SilentService[]
+}
+/** A service that usually gets requests and sends no spans: it lives and gets none, or nothing of it is heard. */
+export interface SilentService { env: string; service: string; state: 'no_data' | 'no_traffic'; since: string }
 // GET/PUT /sensitivity: budgets are expected false alarms a day
 export interface Sensitivity { default: number; overrides: { service: string; operation?: string; budget: number }[] }
 // POST /backtest {from, to, sensitivity?} → {incidents}; as text/event-stream: progress {done}, result, error

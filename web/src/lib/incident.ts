@@ -29,8 +29,9 @@ export function subjectName(s: Subject): string {
 }
 
 /** The subject without its service, for where the service stands beside it. */
-export function subjectPart(s: Subject): string {
-  if (s.metric) return s.metric;
+export function subjectPart(s: Subject, what?: string): string {
+  if (what) return what;
+  if (s.metric) return [s.metric, s.label].filter(Boolean).join(" ");
   if (s.peer) return `calls to ${s.peer}`;
   return s.operation || (s.version && `version ${s.version}`) || s.instance || "all requests";
 }
@@ -39,7 +40,7 @@ const SYMPTOMS: Record<Symptom, string> = { latency: "Latency", errors: "Errors"
 export const symptomName = (s: Symptom): string => SYMPTOMS[s] ?? s;
 
 /** How far off, in a few words: "9.2× slower", "12 % errors, usually 0.1 %", "no requests". */
-export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit">): string {
+export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit"> & Partial<Pick<Alarm, "channel">>): string {
   const u = unitOf(a.unit);
   const times = a.expected > 0 ? a.observed / a.expected : Infinity;
   switch (a.symptom) {
@@ -49,6 +50,7 @@ export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit
     case "errors":
       return `${format(a.observed, u)} errors, usually ${format(a.expected, u)}`;
     case "traffic":
+      if (a.channel === "no_data") return "no telemetry";
       if (a.observed === 0) return "no requests";
       return times >= 1 && Number.isFinite(times) ? `${sig3(times)}× the usual requests` : `${sig3((1 - times) * 100)}\u202f% fewer requests`;
     default:

@@ -14,7 +14,7 @@ export interface Learning {
 }
 
 /** What may be expected after so much history; the steps are those of docs/detection.md. */
-export function learning(d: DetectionState): Learning {
+export function learning(d: Pick<DetectionState, "learned" | "series" | "ready" | "history_days">): Learning {
   if (!d.learned) return { share: 0, stage: "nothing", title: "Reading what is stored", words: "What is normal is read from the stored history after a start. Nothing is judged until that is done." };
   if (d.series === 0) return { share: 0, stage: "nothing", title: "Nothing to learn from yet", words: "Detection begins with the first telemetry. Nothing needs to be set up." };
   const age = Math.max(0, d.history_days) * DAY;

@@ -77,7 +77,7 @@ function Chart({ series: s, columns: c, deployments, first, window, onWindow }: 
     return began === null ? deploys : [...deploys, { at: began, to: moment(s.ended) ?? c.range.to_ms, label: "Not normal", kind: "anomaly" }];
   }, [deployments, s, c]);
   const filter = query(term("service", s.subject.service), s.subject.operation && term("name", s.subject.operation), s.symptom === "errors" && "status:error");
-  const part = subjectPart(s.subject);
+  const part = subjectPart(s.subject, s.what);
   return (
     <TimeChart
       bare

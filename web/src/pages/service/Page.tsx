@@ -7,7 +7,10 @@ import { serviceQuery } from "@/api/queries";
 import type { ServiceAnswer } from "@/api/types";
 import { query, term, tracesSearch } from "@/app/links";
 import { useScope } from "@/app/range";
+import { useNow } from "@/app/useNow";
 import { useOpenIncidents } from "@/app/useOpenIncidents";
+import { useSilent } from "@/app/useSilent";
+import { silenceTip, silenceWords } from "@/lib/silence";
 import { stateOf } from "@/lib/state";
 import { Button } from "@/ui/Button";
 import { IncidentStrip } from "@/ui/IncidentStrip";
@@ -56,6 +59,8 @@ function Service({ data }: { data: ServiceAnswer }) {
   const navigate = useNavigate({ from: "/services/$service" });
   const tab = search.tab ?? "operations";
   const { open } = useOpenIncidents();
+  const now = useNow();
+  const silence = useSilent()?.find((s) => s.service === data.service);
   const state = stateOf(data.total, data.previous);
   const filter = query(term("service", data.service), search.operation && term("name", search.operation), search.version && term("version", search.version), search.instance && term("instance", search.instance));
   return (
@@ -65,8 +70,8 @@ function Service({ data }: { data: ServiceAnswer }) {
           <ServiceDot name={data.service} size={11} />
           <span className={css.name}>{data.service}</span>
           <LanguageMark language={data.language} />
-          <span className={css.state} data-tone={state.tone}>
-            {state.words}
+          <span className={css.state} data-tone={silence ? "warn" : state.tone} title={silence && silenceTip(silence)}>
+            {silence ? silenceWords(silence, now) : state.words}
           </span>
         </>
       }

@@ -7,6 +7,7 @@ import { servicesQuery, statusQuery } from "@/api/queries";
 import type { ServiceRow, ServicesAnswer } from "@/api/types";
 import { useScope, useSpan } from "@/app/range";
 import { useOpenIncidents } from "@/app/useOpenIncidents";
+import { useSilent } from "@/app/useSilent";
 import { csv, download } from "@/lib/csv";
 import { steadyRates } from "@/lib/columns";
 import { plural } from "@/lib/format";
@@ -40,7 +41,8 @@ function Services() {
   const answer = newest(live.data, query.data);
   const all = answer?.services;
   const { open } = useOpenIncidents();
-  const rows = useMemo(() => filterRows(all ?? [], search.q).map((r) => ({ ...r, shownRate: steadyRates(answer!.range, r.sparkline.rate), incident: open?.find((i) => i.services.includes(r.service)) })), [all, open, search.q]);
+  const silent = useSilent();
+  const rows = useMemo(() => filterRows(all ?? [], search.q).map((r) => ({ ...r, shownRate: steadyRates(answer!.range, r.sparkline.rate), incident: open?.find((i) => i.services.includes(r.service)), silence: silent?.find((s) => s.service === r.service) })), [all, open, silent, search.q]);
   return (
     <Page
       title="Services"

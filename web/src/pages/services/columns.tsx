@@ -1,6 +1,8 @@
 import { Link } from "@tanstack/react-router";
-import type { Incident, ServiceRow } from "@/api/types";
+import type { Incident, ServiceRow, SilentService } from "@/api/types";
+import { useNow } from "@/app/useNow";
 import { Sparkline } from "@/charts/Sparkline";
+import { silenceTip, silenceWords } from "@/lib/silence";
 import { severity, stateOf } from "@/lib/state";
 import { Num } from "@/ui/Num";
 import { LanguageMark, ServiceDot } from "@/ui/Service";
@@ -14,13 +16,15 @@ export interface Row extends ServiceRow {
   shownRate: (number | null)[];
   /** An open incident it takes part in. */
   incident?: Incident;
+  /** It usually gets requests and sends no spans. */
+  silence?: SilentService;
 }
 
 const rowState = (r: ServiceRow) => stateOf(r, r.previous);
 
 // The unusual come first; among equals those of a busier order of magnitude. No
 // finer, or rows of like services would change places at every tick.
-const byState = (r: Row) => (r.incident ? 300 : 0) + severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
+const byState = (r: Row) => (r.incident ? 300 : r.silence ? 250 : 0) + severity(rowState(r)) * 100 + Math.round(Math.log2(r.calls + 1));
 
 const [rate, ...rest] = redColumns<Row>();
 
@@ -68,14 +72,22 @@ export const columns: Column<Row>[] = [
 ];
 
 function StateWords({ row }: { row: Row }) {
+  const now = useNow();
   const s = rowState(row);
   const incident = row.incident;
   if (incident) {
     return (
       <Link to="/incidents/$incident" params={{ incident: incident.id }} className={css.incident} title={incident.title}>
         <SeverityMark severity={incident.severity} size={14} />
-        <span className={css.text}>{s.words || incident.title}</span>
+        <span className={css.text}>{row.silence ? silenceWords(row.silence, now) : s.words || incident.title}</span>
       </Link>
+    );
+  }
+  if (row.silence) {
+    return (
+      <span className={css.state} data-tone="warn" title={silenceTip(row.silence)}>
+        {silenceWords(row.silence, now)}
+      </span>
     );
   }
   return s.words ? (
