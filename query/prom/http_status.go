@@ -189,11 +189,3 @@ func (e *Engine) httpTargetsMetadata(r *http.Request) (result, error) {
 	}
 	return result{data: rows}, nil
 }
-
-func (e *Engine) httpRules(*http.Request) (result, error) {
-	return result{data: map[string]any{"groups": []any{}}}, nil
-}
-
-func (e *Engine) httpAlerts(*http.Request) (result, error) {
-	return result{data: map[string]any{"alerts": []any{}}}, nil
-}

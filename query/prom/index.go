@@ -13,9 +13,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// exactScope marks, in metric_series, the series of remote write: their attributes are all their labels, __name__
-// among them, and nothing is translated.
-const exactScope = "__prometheus__"
+// ExactScope begins the scope, in metric_series, of the series of remote write and of rules: their attributes are all
+// their labels, __name__ among them, and nothing is translated.
+const ExactScope = "__prometheus__"
 
 // metric is one kind of series under a stored name.
 type metric struct {
@@ -129,7 +129,7 @@ func (x *index) readCatalog(ctx context.Context) ([]*metric, error) {
 		sql: `SELECT CAST(name, 'String') AS n, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact,
 any(CAST(description, 'String')) AS d, uniq(fingerprint) AS c, min(toUnixTimestamp(first_seen)) AS first, max(toUnixTimestamp(last_seen)) AS last
 FROM {{metric_series}} GROUP BY n, t, p, u, m, exact`,
-		params: map[string]any{"scope": exactScope},
+		params: map[string]any{"scope": ExactScope},
 		result: proto.Results{{Name: "n", Data: &name}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
 			{Name: "exact", Data: &exact}, {Name: "d", Data: &description}, {Name: "c", Data: &count}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
 		block: func() error {
@@ -344,7 +344,7 @@ func (x *index) readSeries(ctx context.Context, f *family, stored string, missin
 		sql: `SELECT fingerprint, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact, toUInt64(resource) AS r,
 mapKeys(attributes) AS keys, mapValues(attributes) AS values, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last
 FROM {{metric_series}} WHERE name = {name:String}`,
-		params: map[string]any{"name": stored, "scope": exactScope},
+		params: map[string]any{"name": stored, "scope": ExactScope},
 		result: proto.Results{{Name: "fingerprint", Data: &fingerprint}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
 			{Name: "exact", Data: &exact}, {Name: "r", Data: &sender}, {Name: "keys", Data: keys}, {Name: "values", Data: values}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
 	}

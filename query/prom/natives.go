@@ -32,7 +32,7 @@ func (q *querier) natives(ctx context.Context, p picked, w window) ([][]histogra
 		wide.from = max(earliest, w.from-q.e.o.Lookback.Milliseconds())
 	}
 	err := q.shapes(ctx, p, wide, func(s *shape) error {
-		if p.kind == kindExact && s.flags&flagShape == 0 {
+		if p.kind == kindExact && s.flags&FlagShape == 0 {
 			return nil
 		}
 		h := histogramSample{t: s.t, start: s.start}
@@ -145,12 +145,12 @@ func spans(counts []uint64, offset, down, shift int32) (out []histogram.Span, de
 // exact is a native histogram as remote write sent it.
 func (s *shape) exact() (*histogram.Histogram, *histogram.FloatHistogram) {
 	positive, negative := unpackSpans(s.values)
-	reset := histogram.CounterResetHint(s.flags >> hintShift & 3)
+	reset := histogram.CounterResetHint(s.flags >> HintShift & 3)
 	var custom []float64
 	if int32(s.scale) == histogram.CustomBucketsSchema {
 		custom = append([]float64{}, s.bounds...)
 	}
-	if s.flags&flagFloat != 0 {
+	if s.flags&FlagFloat != 0 {
 		return nil, &histogram.FloatHistogram{
 			CounterResetHint: reset, Schema: int32(s.scale), ZeroThreshold: s.threshold, ZeroCount: math.Float64frombits(s.zero), Count: math.Float64frombits(s.count), Sum: s.sum,
 			PositiveSpans: positive, NegativeSpans: negative, PositiveBuckets: floatCounts(s.counts), NegativeBuckets: floatCounts(s.negative), CustomValues: custom,

@@ -10,7 +10,7 @@ import (
 // pack lays a native histogram out as remote write stores it.
 func pack(h *histogram.Histogram, fh *histogram.FloatHistogram) (s shape) {
 	s.counts, s.negative, s.bounds, s.values = []uint64{}, []uint64{}, []float64{}, []float64{}
-	s.flags = flagShape
+	s.flags = FlagShape
 	spans := func(positive, negative []histogram.Span) {
 		s.values = append(s.values, float64(len(positive)))
 		for _, span := range append(append([]histogram.Span{}, positive...), negative...) {
@@ -18,7 +18,7 @@ func pack(h *histogram.Histogram, fh *histogram.FloatHistogram) (s shape) {
 		}
 	}
 	if fh != nil {
-		s.flags |= flagFloat | uint8(fh.CounterResetHint)<<hintShift
+		s.flags |= FlagFloat | uint8(fh.CounterResetHint)<<HintShift
 		s.scale, s.threshold, s.sum = int8(fh.Schema), fh.ZeroThreshold, fh.Sum
 		s.zero, s.count = math.Float64bits(fh.ZeroCount), math.Float64bits(fh.Count)
 		spans(fh.PositiveSpans, fh.NegativeSpans)
@@ -30,7 +30,7 @@ func pack(h *histogram.Histogram, fh *histogram.FloatHistogram) (s shape) {
 		}
 		s.bounds = append(s.bounds, fh.CustomValues...)
 	} else {
-		s.flags |= uint8(h.CounterResetHint) << hintShift
+		s.flags |= uint8(h.CounterResetHint) << HintShift
 		s.scale, s.threshold, s.sum = int8(h.Schema), h.ZeroThreshold, h.Sum
 		s.zero, s.count = h.ZeroCount, h.Count
 		spans(h.PositiveSpans, h.NegativeSpans)
@@ -47,7 +47,7 @@ func pack(h *histogram.Histogram, fh *histogram.FloatHistogram) (s shape) {
 		s.bounds = append(s.bounds, h.CustomValues...)
 	}
 	if value.IsStaleNaN(s.sum) {
-		s.flags |= flagStale
+		s.flags |= FlagStale
 	}
 	return s
 }

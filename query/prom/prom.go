@@ -80,6 +80,7 @@ type Engine struct {
 	promql  *promql.Engine
 	parser  parser.Parser
 	began   time.Time
+	rules   func() []RuleGroup // nil: none
 
 	pushFrom int64 // samples from which on parts are pushed down
 }
@@ -109,6 +110,9 @@ func engineOptions(o Options, p parser.Parser) promql.EngineOpts {
 		EnableAtModifier:         true, EnableNegativeOffset: true, UseStartTimestamps: o.StartTimestamps, Parser: p,
 	}
 }
+
+// Parser understands the language as this engine does.
+func (e *Engine) Parser() parser.Parser { return e.parser }
 
 // Close gives the connections to the store back.
 func (e *Engine) Close() error {

@@ -143,7 +143,7 @@ func (a *appender) Commit() error {
 		return err
 	}
 	for fp, ls := range a.series {
-		if err := series.Append(fp, ls.Get("__name__"), "gauge", exactScope, ls.Map(), time.UnixMilli(0), time.UnixMilli(4e12)); err != nil {
+		if err := series.Append(fp, ls.Get("__name__"), "gauge", ExactScope, ls.Map(), time.UnixMilli(0), time.UnixMilli(4e12)); err != nil {
 			return err
 		}
 	}
@@ -155,10 +155,10 @@ func (a *appender) Commit() error {
 			if err := shapes.Append(name, fp, at, start, row.count, row.sum, row.bounds, row.values, row.counts, row.negative, row.scale, row.zero, row.threshold, row.flags); err != nil {
 				return err
 			}
-			v, flags = row.sum, flagShape
+			v, flags = row.sum, FlagShape
 		}
 		if value.IsStaleNaN(v) {
-			flags |= flagStale
+			flags |= FlagStale
 		}
 		if err := samples.Append(name, fp, at, start, v, flags); err != nil {
 			return err

@@ -108,6 +108,7 @@ func (v *evaluation) inform() {
 type worker struct {
 	*evaluation
 	floats []promql.FPoint
+	resets []int     // the position of the newest reset up to each of floats, 0 for none
 	values []float64 // one a step
 	enh    promql.EvalNodeHelper
 	matrix promql.Matrix
@@ -135,6 +136,9 @@ func (w *worker) series(ls labels.Labels, t []int64, v []float64) bool {
 			w.floats = append(w.floats, promql.FPoint{T: t[i], F: x})
 		}
 	}
+	if ok, counter, perSecond := rates(w.part.call.Func.Name); ok {
+		return w.rates(counter, perSecond)
+	}
 	return w.ranges(ls)
 }
 
@@ -152,6 +156,97 @@ func (w *worker) instants(t []int64, v []float64) bool {
 			w.values[i], any = v[next-1], true
 		}
 		at += p.step
+	}
+	return any
+}
+
+// rates are the functions that extrapolate the difference of the last and the first sample.
+func rates(function string) (extrapolates, counter, perSecond bool) {
+	switch function {
+	case "rate":
+		return true, true, true
+	case "increase":
+		return true, true, false
+	case "delta":
+		return true, false, false
+	}
+	return false, false, false
+}
+
+// extrapolated does what the engine's function does for rate, increase and delta over f, in the same order, but looks
+// for resets only where there are some: resetAt, if positive, is the position of the newest one. Steps overlap, so
+// that a sample would be looked at many times.
+func extrapolated(f []promql.FPoint, begin, end int64, counter, perSecond bool, resetAt int, span float64) (float64, bool) {
+	n := len(f) - 1
+	if n == 0 {
+		return 0, false
+	}
+	result := f[n].F - f[0].F
+	if counter && resetAt > 0 {
+		for i, p := range f[1:] {
+			if p.F < f[i].F {
+				result += f[i].F
+			}
+		}
+	}
+	toStart, toEnd := float64(f[0].T-begin)/1000, float64(end-f[n].T)/1000
+	sampled := float64(f[n].T-f[0].T) / 1000
+	between := sampled / float64(n)
+	threshold := between * 1.1
+	if toStart >= threshold {
+		toStart = between / 2
+	}
+	if counter {
+		toZero := toStart
+		if result > 0 && f[0].F >= 0 {
+			toZero = sampled * (f[0].F / result)
+		}
+		if toZero < toStart {
+			toStart = toZero
+		}
+	}
+	if toEnd >= threshold {
+		toEnd = between / 2
+	}
+	factor := 1.0
+	if sampled != 0 {
+		factor = (sampled + toStart + toEnd) / sampled
+	}
+	if perSecond {
+		factor /= span
+	}
+	return result * factor, true
+}
+
+// rates evaluates one of the extrapolating functions at each step.
+func (w *worker) rates(counter, perSecond bool) bool {
+	p, f := w.plan, w.floats
+	w.resets = slices.Grow(w.resets[:0], len(f))[:len(f)]
+	last := 0
+	for i := range f {
+		if i > 0 && f[i].F < f[i-1].F {
+			last = i
+		}
+		w.resets[i] = last
+	}
+	offset, span := w.part.vector.OriginalOffset.Milliseconds(), p.span(w.part)
+	from, to, any := 0, 0, false
+	for i := range w.values {
+		at := p.start + int64(i)*p.step - offset
+		w.values[i] = none
+		for to < len(f) && f[to].T <= at {
+			to++
+		}
+		for from < to && f[from].T <= at-span {
+			from++
+		}
+		if from == to {
+			continue
+		}
+		resetAt := w.resets[to-1] - from
+		if v, ok := extrapolated(f[from:to], at-span, at, counter, perSecond, resetAt, w.part.matrix.Range.Seconds()); ok {
+			w.values[i], any = v, true
+		}
 	}
 	return any
 }

@@ -9,13 +9,15 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
-	"github.com/prometheus/prometheus/model/value"
 )
 
 const (
 	// chunkSamples is how many samples are read at a time, about.
 	chunkSamples = 2_000_000
+	// mostChunk is how many series are read at a time at most. More would have halves of fingerprints in common.
+	mostChunk = 2_000
 	// firstChunk is how many series are read at first, to see how many samples they have.
 	firstChunk = 64
 	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
@@ -39,7 +41,8 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
-	size := firstChunk
+	workers := min(pushWorkers, runtime.GOMAXPROCS(0))
+	size := min(firstChunk, (len(all)+workers-1)/workers)
 	next := func() []*entry {
 		mu.Lock()
 		defer mu.Unlock()
@@ -51,10 +54,10 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 	learned := func(series, samples int) {
 		mu.Lock()
 		defer mu.Unlock()
-		size = max(1, int(int64(chunkSamples)*int64(series)/int64(max(samples, 1))))
+		size = max(1, min(mostChunk, int(int64(chunkSamples)*int64(series)/int64(max(samples, 1))), (len(all)+workers-1)/workers))
 	}
 	var wg sync.WaitGroup
-	for range min(pushWorkers, runtime.GOMAXPROCS(0)) {
+	for range workers {
 		wg.Go(func() {
 			defer func() { // the engine's functions panic where they cannot go on, and so does the engine itself
 				if x := recover(); x != nil {
@@ -135,16 +138,24 @@ func (c *chunk) read(ctx context.Context, v *evaluation, p picked, entries []*en
 	for i := range c.runs {
 		c.runs[i] = c.runs[i][:0]
 	}
-	var series proto.ColUInt64
-	var ts proto.ColInt64
+	at := make(map[uint32]int, len(entries))
+	for i, e := range entries {
+		at[uint32(e.fingerprint)] = i
+	}
+	if len(at) < len(entries) || w.to-w.from > math.MaxUint32 { // two look the same in what is sent
+		return errNotPushed
+	}
+	var series, ts proto.ColUInt32
 	var values proto.ColFloat64
-	var flags proto.ColUInt8
 	st := statement{
-		sql: fmt.Sprintf(`SELECT series, toUnixTimestamp64Milli(ts) AS t, value AS v, flags FROM {{metric_samples}}
-WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixTimestamp64Milli(toInt64(%d)) AND ts <= fromUnixTimestamp64Milli(toInt64(%d))`,
-			entries[0].fingerprint, entries[len(entries)-1].fingerprint, w.from, w.to) + v.plan.looked(v.part),
+		// 16 bytes a sample: half of the fingerprint, the milliseconds since the beginning, and the value, which is the
+		// marker where flags say so. Native histograms end the statement.
+		sql: fmt.Sprintf(`SELECT toUInt32(bitAnd(series, 4294967295)) AS s, toUInt32(toUnixTimestamp64Milli(ts) - %d) AS t, value AS v FROM {{metric_samples}}
+WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixTimestamp64Milli(toInt64(%d)) AND ts <= fromUnixTimestamp64Milli(toInt64(%d))
+AND throwIf(bitAnd(flags, %d) != 0) = 0`,
+			w.from, entries[0].fingerprint, entries[len(entries)-1].fingerprint, w.from, w.to, FlagShape) + v.plan.looked(v.part),
 		params: map[string]any{"name": p.stored},
-		result: proto.Results{{Name: "series", Data: &series}, {Name: "t", Data: &ts}, {Name: "v", Data: &values}, {Name: "flags", Data: &flags}},
+		result: proto.Results{{Name: "s", Data: &series}, {Name: "t", Data: &ts}, {Name: "v", Data: &values}},
 	}
 	if !p.whole {
 		st.sql += " AND series IN (SELECT fingerprint FROM chosen)"
@@ -153,24 +164,17 @@ WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixT
 			st.chosen[i] = e.fingerprint
 		}
 	}
-	at := places(entries)
 	st.block = func() error {
-		for _, f := range flags {
-			if f&flagShape != 0 {
-				return errNotPushed
-			}
-		}
 		base := len(c.t)
-		c.t, c.v = append(c.t, ts...), append(c.v, values...)
+		c.v = append(c.v, values...)
+		c.t = slices.Grow(c.t, len(ts))[:base+len(ts)]
 		t := c.t[base:]
-		for i, f := range flags {
-			if f&flagStale != 0 {
-				c.v[base+i] = math.Float64frombits(value.StaleNaN)
-			}
+		for i, x := range ts {
+			t[i] = w.from + int64(x)
 		}
-		for from := 0; from < len(t); {
+		for from := 0; from < len(ts); {
 			to := from + 1
-			for to < len(t) && series[to] == series[from] && t[to] > t[to-1] {
+			for to < len(ts) && series[to] == series[from] && ts[to] > ts[to-1] {
 				to++
 			}
 			if i, ok := at[series[from]]; ok {
@@ -180,5 +184,9 @@ WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixT
 		}
 		return nil
 	}
-	return v.plan.e.columns.run(ctx, st)
+	err := v.plan.e.columns.run(ctx, st)
+	if ch.IsErr(err, proto.ErrFunctionThrowIfValueIsNonZero) {
+		return errNotPushed
+	}
+	return err
 }

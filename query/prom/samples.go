@@ -145,12 +145,12 @@ func (p *points) merge(o points) {
 	}
 }
 
-// flags of a sample and a shape.
+// Flags of a row of metric_samples or metric_distributions.
 const (
-	flagStale = 1 << 0
-	flagShape = 1 << 1 // the sample is a native histogram; in metric_distributions: laid out as Prometheus does
-	flagFloat = 1 << 2 // counts are the bits of floats
-	hintShift = 3      // two bits: the counter reset hint
+	FlagStale uint8 = 1 << 0 // the series ended
+	FlagShape uint8 = 1 << 1 // the sample is a native histogram; in metric_distributions: laid out as remote write does
+	FlagFloat uint8 = 1 << 2 // its counts are the bits of floats
+	HintShift       = 3      // two bits: the counter reset hint
 )
 
 // maxInline is how many series are named in the text of a statement; more are sent beside it, as a table.
@@ -224,14 +224,14 @@ func (q *querier) floats(ctx context.Context, p picked, w window, c column, star
 			s = append([]int64(nil), start...)
 		}
 		for i, f := range flags {
-			if f&flagStale != 0 {
+			if f&FlagStale != 0 {
 				v[i] = math.Float64frombits(value.StaleNaN)
 			}
 		}
 		for from := 0; from < n; {
 			to := from + 1
-			shape := flags[from]&flagShape != 0
-			for to < n && series[to] == series[from] && (flags[to]&flagShape != 0) == shape && (shape || t[to] > t[to-1]) {
+			shape := flags[from]&FlagShape != 0
+			for to < n && series[to] == series[from] && (flags[to]&FlagShape != 0) == shape && (shape || t[to] > t[to-1]) {
 				to++
 			}
 			if i, ok := at[series[from]]; ok {

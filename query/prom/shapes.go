@@ -27,7 +27,7 @@ type shape struct {
 	negativeOffset int32
 }
 
-func (s *shape) stale() bool { return s.flags&flagStale != 0 }
+func (s *shape) stale() bool { return s.flags&FlagStale != 0 }
 
 // shapes reads the distributions of the picked series and calls each for every one, in no order.
 func (q *querier) shapes(ctx context.Context, p picked, w window, each func(*shape) error) error {
