@@ -31,13 +31,13 @@ type process struct {
 
 // Expose tells what the profiles of each group and step stand for. A profile of ten seconds in each minute stands for a
 // sixth of the requests that its process answered in the minute. Where requests do not name the process that was
-// profiled, those of its version are divided among its processes.
-func Expose(profiles []CostProfiles, requests []ServiceRequests, step time.Duration) map[CostStep]Exposure {
-	width := step.Seconds()
+// profiled, those of its version are divided among its processes. The last step may be one that is not over at end.
+func Expose(profiles []CostProfiles, requests []ServiceRequests, step time.Duration, end time.Time) map[CostStep]Exposure {
+	width := func(at int64) float64 { return max(1, min(step.Seconds(), float64(end.Unix()-at))) }
 	rate, known := map[process]float64{}, map[[2]string]bool{}
 	calls, named, versions := map[process]float64{}, map[process]int{}, map[[2]string]bool{}
 	for _, r := range requests {
-		lived := min(max(float64(r.Last-r.First+60), width/6, 120), width)
+		lived := min(max(float64(r.Last-r.First+60), width(r.Step)/6, 120), width(r.Step))
 		if r.Instance != "" {
 			rate[process{r.Service, "", r.Instance, r.Step}] += r.Calls / lived
 			known[[2]string{r.Service, r.Instance}] = true
@@ -69,7 +69,7 @@ func Expose(profiles []CostProfiles, requests []ServiceRequests, step time.Durat
 			if n == 0 {
 				n = max(1, profiled[process{p.Service, p.Version, p.Type + p.Cost, p.Step}])
 			}
-			e.Requests += p.Seconds * calls[of] / width / float64(n)
+			e.Requests += p.Seconds * calls[of] / width(p.Step) / float64(n)
 		}
 		out[k] = e
 	}
@@ -140,7 +140,7 @@ func (db *DB) CostOf(ctx context.Context, s CostSelection) (*CostSide, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count the requests of %s: %w", s.Service, err)
 	}
-	for _, e := range Expose(profiles, requests, costStep) {
+	for _, e := range Expose(profiles, requests, costStep, s.span().To) {
 		out.Requests, out.Seconds, out.Profiles, out.All = out.Requests+e.Requests, out.Seconds+e.Seconds, out.Profiles+e.Profiles, out.All+e.All
 	}
 	value, samples := costColumns(s.Cost, profiles)

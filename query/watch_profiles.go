@@ -67,7 +67,7 @@ func (db *DB) CostProfiles(ctx context.Context, w Window, step time.Duration, se
 SELECT p.type, p.sample_types, p.cumulative, p.service, r.env, r.version, r.instance, p.i, p.n, p.seconds
 FROM (
     SELECT type, sample_types, cumulative, service, resource, intDiv(at, {step:Int64}) * {step:Int64} AS i, count() AS n,
-           sum(if(duration_ns > 0, duration_ns / 1e9, if(gap <= {longest:Int64}, gap, 0))) AS seconds
+           sum(if(duration_ns > 0, duration_ns / 1e9, toFloat64(if(gap <= {longest:Int64}, gap, 0)))) AS seconds
     FROM (
         SELECT type, sample_types, cumulative, service, resource, toInt64(toUnixTimestamp(toDateTime(ts))) AS at, duration_ns,
                at - lagInFrame(at, 1, at) OVER (PARTITION BY service, type, resource ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS gap
@@ -101,9 +101,9 @@ type CostRows struct {
 	Samples []CostSample
 }
 
-// CostSamples reads what the stacks of the profiles took in a window, by step: one query for all services and one cost.
+// CostSamples reads what the stacks of some profiles took in a window, by step, of one service or of all in one query.
 // Whole hours are read from the hourly rollup when the step is one.
-func (db *DB) CostSamples(ctx context.Context, w Window, step time.Duration, cost string, profiles []CostProfiles) (*CostRows, error) {
+func (db *DB) CostSamples(ctx context.Context, w Window, step time.Duration, cost, service string, profiles []CostProfiles) (*CostRows, error) {
 	out := &CostRows{}
 	value, samples := costColumns(cost, profiles)
 	if value == "" {
@@ -119,8 +119,9 @@ SELECT s.service, s.type, r.env, r.version, intDiv(toInt64(toUnixTimestamp(s.ts)
 FROM %s AS s
 LEFT JOIN (SELECT fingerprint, any(env) AS env, any(version) AS version FROM resources GROUP BY fingerprint) AS r ON r.fingerprint = s.resource
 WHERE s.ts >= toDateTime({from:Int64}) AND s.ts < toDateTime({to:Int64}) AND s.type IN {types:Array(String)} AND s.sample_types IN {signatures:Array(String)}
+  AND ({service:String} = '' OR s.service = {service:String})
 GROUP BY s.service, s.type, r.env, r.version, i, s.stack HAVING v > 0 ORDER BY i LIMIT 20000000`, value, samples, table),
-		args{"from": w.From.Unix(), "to": w.To.Unix(), "step": int64(step / time.Second), "types": typesOf(cost, profiles), "signatures": signaturesOf(cost, profiles)},
+		args{"from": w.From.Unix(), "to": w.To.Unix(), "step": int64(step / time.Second), "service": service, "types": typesOf(cost, profiles), "signatures": signaturesOf(cost, profiles)},
 		func(rows driver.Rows) error {
 			g := CostGroup{Cost: cost}
 			var s CostSample

@@ -222,7 +222,7 @@ const codeThreshold = 9
 
 // nameFunctions looks for the function behind causes that are slow by themselves: in what profiles alarmed about, else
 // in the profiles of the cause's service from before and during the incident.
-func (e *Explainer) nameFunctions(ctx context.Context, c *investigation, causes []*candidate) error {
+func (e *Explainer) nameFunctions(ctx context.Context, c *investigation, causes []*candidate) {
 	for _, x := range causes[:min(len(causes), detailed)] {
 		if x.symptom != anomaly.SymptomLatency || x.grown == nil || x.peer != "" && x.peer != x.service {
 			continue
@@ -235,7 +235,10 @@ func (e *Explainer) nameFunctions(ctx context.Context, c *investigation, causes 
 		for _, env := range slices.Compact([]string{c.inc.Env, ""}) { // who sends profiles may not have said where it runs
 			found, err := e.Code(ctx, c.codeQuestion(x, service, env))
 			if err != nil {
-				return err
+				if ctx.Err() == nil { // the causes stand without it
+					e.o.Logger.Warn("which function is behind an incident is not known", "incident", c.inc.ID, "error", err)
+				}
+				return
 			}
 			if len(found) > 0 {
 				x.code = &found[0]
@@ -243,7 +246,6 @@ func (e *Explainer) nameFunctions(ctx context.Context, c *investigation, causes 
 			}
 		}
 	}
-	return nil
 }
 
 // codeQuestion asks for the functions of a service that take more during the incident than before.

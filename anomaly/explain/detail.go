@@ -34,7 +34,8 @@ func (e *Explainer) detail(ctx context.Context, c *investigation, causes []*cand
 		x.blame = whichDeploy(items, of(c.deployments, service), c.inc.StartedAt)
 		x.name(items)
 	}
-	return e.nameFunctions(ctx, c, causes)
+	e.nameFunctions(ctx, c, causes)
+	return nil
 }
 
 // nodeService is the service whose spans show the trouble.

@@ -51,6 +51,8 @@ type Message struct {
 	TraceURL string `json:"trace_url"` // an example; empty where none is known
 	ChartURL string `json:"chart_url"` // a PNG; empty where there is none, or no receiver could fetch it
 
+	ProfileURL string `json:"profile_url,omitempty"` // flame graph of what a function takes now and took before
+
 	Others []Other `json:"others,omitempty"` // further incidents told by the same message
 
 	location *time.Location
@@ -104,8 +106,11 @@ func describe(inc anomaly.Incident, state State, at time.Time, base string) Mess
 	if inc.ID != "" {
 		m.URL = base + "/incidents/" + inc.ID
 	}
-	if link := traceLink(inc.RootCauses); link != "" {
+	if link := evidenceLink(inc.RootCauses, "trace"); link != "" {
 		m.TraceURL = base + link
+	}
+	if link := evidenceLink(inc.RootCauses, "profile"); link != "" {
+		m.ProfileURL = base + link
 	}
 	return m
 }
@@ -158,6 +163,9 @@ func subjectName(s anomaly.Subject) string {
 	if s.Operation != "" {
 		name += " " + s.Operation
 	}
+	if s.Function != "" {
+		name += " " + anomaly.ShortFunction(s.Function)
+	}
 	if s.Peer != "" {
 		name += " → " + s.Peer
 	}
@@ -169,6 +177,16 @@ func symptomText(a anomaly.Alarm, name string) string {
 }
 
 func symptomName(a anomaly.Alarm) string {
+	if a.Code != nil {
+		name := "CPU time"
+		if a.Symptom == anomaly.SymptomAlloc {
+			name = "memory allocated"
+		}
+		if a.Unit == "1" {
+			return "share of " + name
+		}
+		return name + " a request"
+	}
 	if a.Subject.Metric != "" {
 		return a.Subject.Metric
 	}
@@ -227,10 +245,11 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-func traceLink(causes []anomaly.RootCause) string {
+// evidenceLink is the first evidence of a type.
+func evidenceLink(causes []anomaly.RootCause, of string) string {
 	for _, c := range causes {
 		for _, e := range c.Evidence {
-			if e.Type == "trace" && strings.HasPrefix(e.Link, "/") {
+			if e.Type == of && strings.HasPrefix(e.Link, "/") {
 				return e.Link
 			}
 		}
@@ -302,7 +321,7 @@ func (m *Message) Facts() []Fact {
 		if m.Cause.Confidence > 0 {
 			text += fmt.Sprintf(" (%.0f %% sure)", 100*m.Cause.Confidence)
 		}
-		if s := m.Cause.Summary; s != "" && !strings.EqualFold(strings.TrimSuffix(s, "."), m.Title) {
+		if s := m.Cause.Summary; s != "" && !strings.EqualFold(strings.TrimSuffix(s, "."), m.Title) && s != m.Summary {
 			text += "\n" + s
 		}
 		add("Likely origin", text)
@@ -358,6 +377,9 @@ func (m *Message) Text() string {
 	}
 	if m.TraceURL != "" {
 		fmt.Fprintf(&b, "Example trace: %s\n", m.TraceURL)
+	}
+	if m.ProfileURL != "" {
+		fmt.Fprintf(&b, "Flame graph: %s\n", m.ProfileURL)
 	}
 	for _, o := range m.Others {
 		fmt.Fprintf(&b, "Also: %s %s\n", o.headline(), o.URL)

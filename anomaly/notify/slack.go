@@ -66,7 +66,7 @@ func slackLink(address, text string) string {
 	return "<" + address + "|" + strings.ReplaceAll(slackText(text), "|", "/") + ">"
 }
 
-// links are the message's buttons: the one page, and the example.
+// links are the message's buttons: the one page, the example, and where code changed.
 func (m *Message) links() []Fact {
 	out := []Fact{}
 	if m.URL != "" {
@@ -74,6 +74,9 @@ func (m *Message) links() []Fact {
 	}
 	if m.TraceURL != "" {
 		out = append(out, Fact{"Example trace", m.TraceURL})
+	}
+	if m.ProfileURL != "" {
+		out = append(out, Fact{"Flame graph", m.ProfileURL})
 	}
 	return out
 }

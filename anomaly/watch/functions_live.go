@@ -58,39 +58,36 @@ func codeOnly(inc anomaly.Incident) bool {
 	return !slices.ContainsFunc(inc.Alarms, func(a anomaly.Alarm) bool { return a.Code == nil })
 }
 
-// runFunctions watches what functions cost, once a minute. Its rounds take longer than those of requests and do not
-// hold them up.
+// runFunctions watches what functions cost, once a minute, while this process runs detection. Its rounds take longer
+// than those of requests and do not hold them up.
 func (w *Watch) runFunctions() {
-	for !w.ready() {
-		if !w.pause(time.Second) {
-			return
+	var f *functions
+	for wait := time.Second; w.pause(wait); {
+		wait = costEvery
+		if !w.ready() {
+			f, wait = nil, time.Second
+			continue
 		}
-	}
-	f := newFunctions(w.Sensitivity())
-	for {
-		err := w.learnFunctions(f, w.o.Now().Add(-costLag).Truncate(time.Minute))
-		if err == nil {
-			break
+		if f == nil {
+			learned := newFunctions(w.Sensitivity())
+			if err := w.learnFunctions(learned, w.o.Now().Add(-costLag).Truncate(time.Minute)); err != nil {
+				if w.ctx.Err() == nil {
+					w.code.failures.Inc()
+					w.o.Logger.Warn("what functions cost is not learned yet", "error", err)
+				}
+				continue
+			}
+			f = learned
 		}
-		w.code.failures.Inc()
-		w.o.Logger.Warn("what functions cost is not learned yet", "error", err)
-		if !w.pause(costEvery) {
-			return
-		}
-		f = newFunctions(w.Sensitivity())
-	}
-	for {
 		w.roundOfFunctions(f, w.o.Now().Add(-costLag).Truncate(time.Minute))
-		if !w.pause(costEvery) {
-			return
-		}
 	}
 }
 
+// ready says that this process has learned what is stored and opens incidents.
 func (w *Watch) ready() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.engine != nil
+	return w.engine != nil && w.leading
 }
 
 // learnFunctions reads the hours and blocks before a moment, and takes up the alarms that were open.
@@ -136,7 +133,7 @@ func (f *functions) resume(incidents []anomaly.Incident) {
 
 // takeCosts reads what functions cost in a window.
 func (w *Watch) takeCosts(ctx context.Context, f *functions, window query.Window, step time.Duration) error {
-	b, err := w.readCosts(ctx, window, step)
+	b, err := w.readCosts(ctx, window, step, "")
 	if err != nil {
 		return err
 	}
@@ -152,11 +149,11 @@ type costBatch struct {
 }
 
 // readCosts asks the store: which profiles there are, how many requests they stand for, and what their stacks took, each
-// in one query for all services.
-func (w *Watch) readCosts(ctx context.Context, window query.Window, step time.Duration) (*costBatch, error) {
+// in one query for all services, or for one.
+func (w *Watch) readCosts(ctx context.Context, window query.Window, step time.Duration, service string) (*costBatch, error) {
 	b := &costBatch{names: map[string]stackNames{}}
 	db := w.o.DB
-	profiles, err := db.CostProfiles(ctx, window, step, "")
+	profiles, err := db.CostProfiles(ctx, window, step, service)
 	if err != nil {
 		return nil, fmt.Errorf("read which profiles there are: %w", err)
 	}
@@ -173,10 +170,10 @@ func (w *Watch) readCosts(ctx context.Context, window query.Window, step time.Du
 	if err != nil {
 		return nil, fmt.Errorf("count the requests of what was profiled: %w", err)
 	}
-	b.exposures = query.Expose(profiles, requests, step)
+	b.exposures = query.Expose(profiles, requests, step, window.To)
 	need := map[string]map[uint64]bool{}
 	for _, cost := range []string{query.CostCPU, query.CostAlloc} {
-		rows, err := db.CostSamples(ctx, window, step, cost, profiles)
+		rows, err := db.CostSamples(ctx, window, step, cost, service, profiles)
 		if err != nil {
 			return nil, fmt.Errorf("read what functions cost: %w", err)
 		}
@@ -220,7 +217,7 @@ func (w *Watch) roundOfFunctions(f *functions, to time.Time) {
 	now := to.Unix()
 	f.settings = w.Sensitivity()
 	window := query.Window{From: time.Unix(now-now%costBlock-costReread, 0), To: to}
-	b, err := w.readCosts(ctx, window, costBlock*time.Second)
+	b, err := w.readCosts(ctx, window, costBlock*time.Second, "")
 	if err == nil {
 		f.clear(window.From.Unix(), now)
 		f.take(b, false)
@@ -256,7 +253,7 @@ func (w *Watch) tellFunctions(f *functions, now time.Time, changed []anomaly.Ala
 			}
 		}
 	}
-	if len(out) > 0 {
+	if len(out) > 0 && w.leading {
 		w.handle(w.o.Now(), out)
 	}
 }

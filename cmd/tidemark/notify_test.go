@@ -30,11 +30,13 @@ type messageReceiver struct {
 type receivedMessage struct {
 	at           time.Time
 	State, Title string
+	Summary      string
 	TraceURL     string `json:"trace_url"`
 	ChartURL     string `json:"chart_url"`
+	ProfileURL   string `json:"profile_url"`
 	Services     []string
 	Symptoms     []struct{ Text string }
-	Cause        *struct{ Service string }
+	Cause        *struct{ Service, Function, Version, Kind string }
 }
 
 func newMessageReceiver(t *testing.T) *messageReceiver {
