@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"anomaly/backtest":    {"anomaly"},
 	"anomaly/watch":       {"anomaly", "anomaly/explain", "anomaly/rules", "query", "store"},
 	"anomaly/explain":     {"anomaly", "query", "store"},
+	"anomaly/promrules":   {"anomaly", "query", "query/prom", "store"},
 	"anomaly/rules":       {"anomaly", "query", "query/filter", "store"},
 	"anomaly/notify":      {"anomaly", "store"},
 	"web":                 {},

@@ -24,6 +24,7 @@ import (
 
 	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
+	"github.com/tidemarkhq/tidemark/anomaly/promrules"
 	"github.com/tidemarkhq/tidemark/anomaly/rules"
 	"github.com/tidemarkhq/tidemark/anomaly/watch"
 	"github.com/tidemarkhq/tidemark/cmd/tidemark/config"
@@ -64,6 +65,7 @@ type product struct {
 	watch       *watch.Watch
 	notify      *notify.Notifier
 	rules       *rules.Engine
+	promRules   *promrules.Engine
 	api         *api.API
 	ingest      *ingest.Ingest // nil without the ingest role
 	otlp        *otlp.Server
@@ -252,7 +254,7 @@ func (p *product) startHTTP(context.Context) error {
 			return err
 		}
 	}
-	o.Notify, o.Rules = p.notify, p.rules
+	o.Notify, o.Rules, o.PromRules = p.notify, p.rules, p.promRules
 	o.Watch, o.Explain = p.watch, p.explain
 	if p.targets != nil {
 		o.ProfileTargets = p.profileTargets()

@@ -23,7 +23,7 @@ func (p *product) startWatch(ctx context.Context) error {
 	host, _ := os.Hostname()
 	p.watch, err = watch.New(ctx, watch.Options{
 		Holder: host + ":" + p.dir.Path, MetricSeries: p.config.DetectionMetricSeries,
-		DB: p.db, Conn: p.conn, Explain: p.explain, Rules: p.rules.Evaluate, Logger: p.log, Registerer: p.metrics,
+		DB: p.db, Conn: p.conn, Explain: p.explain, Rules: p.evaluateRules, Logger: p.log, Registerer: p.metrics,
 		Publish: func(inc anomaly.Incident, change watch.Change) {
 			p.notify.Notify(context.Background(), inc, string(change))
 		},

@@ -25,6 +25,7 @@ import (
 
 	"github.com/tidemarkhq/tidemark/anomaly/explain"
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
+	"github.com/tidemarkhq/tidemark/anomaly/promrules"
 	"github.com/tidemarkhq/tidemark/anomaly/rules"
 	"github.com/tidemarkhq/tidemark/anomaly/watch"
 	"github.com/tidemarkhq/tidemark/query"
@@ -57,6 +58,8 @@ type Options struct {
 
 	Notify *notify.Notifier // who is told of incidents; nil: 404
 	Rules  *rules.Engine    // thresholds and objectives; nil: 404
+
+	PromRules *promrules.Engine // rules in Prometheus' format; nil: 404
 
 	Watch   *watch.Watch       // detection and incidents; nil: 404
 	Explain *explain.Explainer // with Watch

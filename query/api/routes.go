@@ -180,6 +180,9 @@ func (a *API) routes() []endpoint {
 			return db.MetricChart(c.Request.Context(), w, query.MetricQuestion{Name: c.Query("name"), Agg: c.Query("agg"), By: list(c.Query("by")), Filter: c.QueryArray("filter"), Limit: n})
 		}))
 
+	get("/hosts", "Machines that tell of themselves, with the services on them", query.HostsAnswer{}, params(pRange),
+		overTime(func(c *gin.Context, w query.Window) (any, error) { return db.Hosts(c.Request.Context(), w) }))
+
 	get("/settings/retention", "How long each signal is kept", RetentionAnswer{}, nil, a.retention)
 	all = append(all, endpoint{method: http.MethodPut, path: "/settings/retention", summary: "Change how long signals are kept", body: RetentionAnswer{}, answer: RetentionAnswer{}, handle: a.setRetention})
 	get("/storage", "What is stored", StorageAnswer{}, nil, a.storage)
@@ -192,6 +195,7 @@ func (a *API) routes() []endpoint {
 	all = append(all, a.deploymentEndpoints()...)
 	all = append(all, a.notifyEndpoints()...)
 	all = append(all, a.ruleEndpoints()...)
+	all = append(all, a.promRuleEndpoints()...)
 	all = append(all, a.profileEndpoints()...)
 	all = append(all, a.profileLabelEndpoints()...)
 	all = append(all, a.incidentEndpoints()...)
