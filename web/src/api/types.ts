@@ -183,10 +183,11 @@ export interface Host {
 
 // ---- incidents: times are RFC 3339 here. Values are in `unit`: "ns" (latency), "1" (ratios 0..1), "/s" (rates), else a metric's own
 export type Severity = 'critical' | 'warning' | 'info'
-export type Symptom = 'latency' | 'errors' | 'traffic' | 'saturation'
+export type Symptom = 'latency' | 'errors' | 'traffic' | 'saturation' | 'cpu' | 'alloc' /* a function's cost a request */ | 'code' /* of root causes */
 export interface Subject {           // empty fields play no part
   env?: string; service: string; operation?: string; span_kind?: string; peer?: string; peer_kind?: string
   version?: string; instance?: string; metric?: string; label?: string /* the metric's pool, queue group or cache */; rule?: string
+  function?: string
 }
 export interface Alarm {
   id: string; subject: Subject; symptom: Symptom; channel: string; began: string; detected: string; ended: string /* year 1 while it lasts */

@@ -51,6 +51,12 @@ test("an undone “normal” no longer stands, whatever the events' order", () =
   expect(standing(events.slice(1))).toEqual({ acknowledged: true, normal: true, muted: false });
 });
 
+test("a function that costs more is named without the path of its package", () => {
+  const subject = { service: "checkout", version: "1.4.2", function: "github.com/acme/shop/recommend.(*Model).Score" };
+  expect(subjectName(subject)).toBe("recommend.(*Model).Score of checkout 1.4.2");
+  expect(offBy(alarm({ symptom: "cpu", unit: "ns", observed: 3.1e6, expected: 1e6 }))).toBe("3.1× as much");
+});
+
 test("the story is told in time's order and marks the first symptom", () => {
   const s = story({
     incident: incident({ alarms: [alarm({ id: "b", began: "2026-11-21T10:00:10Z", subject: { service: "checkout" } }), alarm({})] }),

@@ -23,20 +23,25 @@ export function unitOf(unit: string): Unit {
 /** "POST /charge of payment", "payment → postgresql", "jvm.memory.used of payment". */
 export function subjectName(s: Subject): string {
   if (s.metric) return `${s.metric} of ${s.service}`;
+  if (s.function) return `${functionName(s.function)} of ${s.service}${s.version ? ` ${s.version}` : ""}`;
   if (s.peer) return `${s.service} → ${s.peer}`;
   const part = s.version ? ` ${s.version}` : s.instance ? ` (${s.instance})` : "";
   return s.operation ? `${s.operation} of ${s.service}${part}` : s.service + part;
 }
 
+/** A function without the path of its package: recommend.Score. */
+const functionName = (f: string): string => f.slice(f.split("(")[0]!.lastIndexOf("/") + 1);
+
 /** The subject without its service, for where the service stands beside it. */
 export function subjectPart(s: Subject, what?: string): string {
   if (what) return what;
   if (s.metric) return [s.metric, s.label].filter(Boolean).join(" ");
+  if (s.function) return functionName(s.function);
   if (s.peer) return `calls to ${s.peer}`;
   return s.operation || (s.version && `version ${s.version}`) || s.instance || "all requests";
 }
 
-const SYMPTOMS: Record<Symptom, string> = { latency: "Latency", errors: "Errors", traffic: "Requests", saturation: "Saturation" };
+const SYMPTOMS: Record<Symptom, string> = { latency: "Latency", errors: "Errors", traffic: "Requests", saturation: "Saturation", cpu: "CPU a request", alloc: "Memory a request", code: "Code" };
 export const symptomName = (s: Symptom): string => SYMPTOMS[s] ?? s;
 
 /** How far off, in a few words: "9.2× slower", "12 % errors, usually 0.1 %", "no requests". */
@@ -44,6 +49,10 @@ export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit
   const u = unitOf(a.unit);
   const times = a.expected > 0 ? a.observed / a.expected : Infinity;
   switch (a.symptom) {
+    case "cpu":
+    case "alloc":
+      if (Number.isFinite(times) && times > 1.05 && times < 100) return `${sig3(times)}× as much`;
+      return format(a.observed, u);
     case "latency":
       if (Number.isFinite(times) && times > 1.05) return `${sig3(times)}× slower`;
       return times < 0.95 ? `${sig3(1 / times)}× quicker` : format(a.observed, u);
