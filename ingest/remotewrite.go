@@ -425,10 +425,17 @@ func (d *decoder) writer(job, instance string) *resource {
 	return d.resources.put(hash, newResource(attrs))
 }
 
-// queueSeries has the row of the series at hand written if that is due at a time in milliseconds.
+// queueSeries has the row of the series at hand written if that is due at a time in milliseconds, or if senders have
+// said something else about its metric since.
 func (d *decoder) queueSeries(c *metricColumns, w *writeRequest, ts int64) {
-	if w.info.due(ts / 1000) {
-		w.info.meta.Store(d.metaOf(w))
+	due, news := w.info.due(ts/1000), d.families.changes.Load()
+	if !due && w.info.metaSeen.Load() == news {
+		return
+	}
+	w.info.metaSeen.Store(news)
+	m := d.metaOf(w)
+	if known := w.info.meta.Load(); due || known == nil || *known != *m {
+		w.info.meta.Store(m)
 		c.newSeries = append(c.newSeries, w.info)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // packLabels keeps labels in one string, which takes a fraction of the memory of many: lengths as varints before names
@@ -88,6 +89,8 @@ func (s *seriesInfo) described() *metricMeta {
 
 // families remembers what senders said about metrics: with version 1 apart from the samples, by the name of the family.
 type families struct {
+	changes atomic.Int64 // how often something new was said
+
 	mu sync.RWMutex
 	m  map[string]family // guarded by mu; at most maxFamilies
 }
@@ -110,6 +113,7 @@ func (f *families) set(name string, x family) {
 	defer f.mu.Unlock()
 	if _, known := f.m[name]; known || len(f.m) < maxFamilies {
 		f.m[name] = x
+		f.changes.Add(1)
 	}
 }
 

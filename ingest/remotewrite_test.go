@@ -195,6 +195,16 @@ func TestRemoteWriteMetadata(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", s.name, got, want[i])
 		}
 	}
+	late, _ := (&prompb.WriteRequest{Metadata: []prompb.MetricMetadata{{Type: prompb.MetricMetadata_GAUGE, MetricFamilyName: "level", Help: "how high"}}}).Marshal()
+	if _, err := written(t, d, late, false); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 { // told after the series was stored: its row is written once more
+		c, err = written(t, d, request1(t, series(nowMS+1, 1, "__name__", "level")), false)
+		if err != nil || len(c.newSeries) != 1-n || n == 0 && c.newSeries[0].described().description != "how high" {
+			t.Errorf("%v: %d rows of series", err, len(c.newSeries))
+		}
+	}
 }
 
 // Whatever arrives, decoding neither panics nor loses count, and never stores more than was there.

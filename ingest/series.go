@@ -22,6 +22,7 @@ type seriesInfo struct {
 	// what it measures; and of its newest point the time in milliseconds and the bits of its value.
 	labels     string
 	meta       atomic.Pointer[metricMeta]
+	metaSeen   atomic.Int64 // families.changes when meta was made
 	newest     atomic.Int64
 	newestBits atomic.Uint64
 }
