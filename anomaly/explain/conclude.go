@@ -53,6 +53,8 @@ func (x *candidate) called() string {
 // about is 0 for alarms of the candidate's own place and symptom, more for others.
 func (x *candidate) about(a anomaly.Alarm) int {
 	switch {
+	case a.Supports():
+		return 4
 	case a.Subject.Service != x.nodeService() && a.Subject.Service != x.service && a.Subject.Peer != x.service:
 		return 3
 	case a.Symptom != x.symptom:
@@ -67,7 +69,7 @@ func (x *candidate) about(a anomaly.Alarm) int {
 func (c *investigation) cause(rank int, x *candidate) anomaly.RootCause {
 	r := anomaly.RootCause{Rank: rank, Service: x.service, Operation: x.operation, Kind: x.symptom, Confidence: x.confidence}
 	if x.symptom == anomaly.SymptomLatency && slices.ContainsFunc(c.inc.Alarms, func(a anomaly.Alarm) bool {
-		return a.Symptom == anomaly.SymptomSaturation && a.Subject.Service == x.service
+		return saturated(a) && a.Subject.Service == x.service
 	}) {
 		r.Kind = anomaly.SymptomSaturation
 	}
@@ -86,7 +88,14 @@ func (c *investigation) cause(rank int, x *candidate) anomaly.RootCause {
 	} else if v := versionOf(x.traits); v != "" {
 		r.Version = &v
 	}
+	metrics := c.metricsOf(x.service)
+	if text := beside(metrics); text != "" {
+		said = append(said, text)
+	}
 	r.Evidence = c.evidence(x)
+	for _, a := range metrics {
+		r.Evidence = append(r.Evidence, c.metricEvidence(a))
+	}
 	r.Summary = strings.Join(said, " ")
 	if x.code != nil {
 		nameFunction(&r, x.code)
