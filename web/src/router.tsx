@@ -8,6 +8,7 @@ import { alertsRoute } from "@/pages/alerts/route";
 import { dashboardRoute } from "@/pages/dashboard/route";
 import { dashboardsRoute } from "@/pages/dashboards/route";
 import { exploreRoute } from "@/pages/explore/route";
+import { hostsRoute } from "@/pages/hosts/route";
 import { incidentRoute } from "@/pages/incident/route";
 import { incidentsRoute } from "@/pages/incidents/route";
 import { ingestRoute } from "@/pages/ingest/route";
@@ -31,7 +32,7 @@ const indexRoute = createRoute({
   },
 });
 
-const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, exploreRoute, dashboardsRoute, dashboardRoute, profilesRoute, targetsRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
+const routeTree = rootRoute.addChildren([indexRoute, servicesRoute, serviceRoute, mapRoute, hostsRoute, tracesRoute, traceRoute, logsRoute, metricsRoute, exploreRoute, dashboardsRoute, dashboardRoute, profilesRoute, targetsRoute, incidentsRoute, incidentRoute, alertsRoute, ingestRoute, settingsRoute]);
 
 export const router = createRouter({
   routeTree,

@@ -1,5 +1,5 @@
 // The rail's entries: one list, so that a later page is one line here.
-import { Activity, BellRing, Boxes, ChartLine, Flame, LayoutDashboard, type LucideIcon, Network, ScrollText, Settings, Siren, Waypoints } from "lucide-react";
+import { Activity, BellRing, Boxes, ChartLine, Flame, LayoutDashboard, type LucideIcon, Network, ScrollText, Server, Settings, Siren, Waypoints } from "lucide-react";
 
 export interface NavEntry {
   to: `/${string}`;
@@ -12,6 +12,7 @@ export interface NavEntry {
 export const NAV: readonly NavEntry[] = [
   { to: "/services", label: "Services", icon: Boxes, key: "s" },
   { to: "/map", label: "Map", icon: Network, key: "m" },
+  { to: "/hosts", label: "Hosts", icon: Server, key: "h" },
   { to: "/traces", label: "Traces", icon: Waypoints, key: "t" },
   { to: "/logs", label: "Logs", icon: ScrollText, key: "l" },
   { to: "/explore", label: "Metrics", icon: ChartLine, key: "c" },

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useMarks } from "@/api/marks";
 import type { Dashboard, Panel } from "@/api/dashboards";
@@ -40,6 +40,7 @@ export function Board({ saved }: { saved: Dashboard }) {
   const set = useCallback((patch: DashboardSearch, replace = false) => void navigate({ search: (o) => ({ ...o, ...patch }), replace, resetScroll: false }), [navigate]);
 
   useOwnRange(d.range);
+  useEffect(() => void (document.title = `${d.title} · Dashboards · Tidemark`), [d.title]);
   const asked = useMemo(() => choicesFrom(search as Record<string, unknown>), [search]);
   const variables = useVariables(d.variables, asked);
   const markers = useMarkers(d, variables.by);

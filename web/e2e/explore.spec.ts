@@ -1,0 +1,78 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { sendMetrics } from "./metricdata";
+
+const field = (page: Page) => page.getByRole("textbox", { name: "PromQL" });
+const result = (page: Page) => page.getByRole("region", { name: "Result" });
+
+test.beforeAll(async ({ shop }) => sendMetrics(shop.product.otlp));
+
+test("a metric is found, drawn as suggested, asked otherwise, and the link shows the same", async ({ page, shop, browser }) => {
+  await page.goto(`${shop.product.url}/explore`);
+  await page.getByRole("searchbox", { name: "Search metrics" }).fill("jobs done");
+  const entry = page.getByRole("button", { name: /worker_jobs_total/ });
+  await expect(entry).toContainText("counter · {job} · 2 series");
+  await entry.hover();
+  await expect(page.getByTestId("metric-about")).toContainText("Jobs that were done");
+  await entry.click();
+  await expect(field(page)).toContainText("sum(rate(worker_jobs_total[$__rate_interval]))");
+  await expect(result(page).getByRole("img", { name: /latest/ })).toBeVisible();
+
+  await field(page).fill("rate(worker_jobs_total[2m])");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/expr=rate/);
+  await expect(result(page).getByRole("img", { name: /billing: latest 4.*mail: latest 2|mail: latest 2.*billing: latest 4/ })).toBeVisible();
+  await page.getByRole("radio", { name: "Table" }).click();
+  await expect(result(page).getByRole("row").filter({ hasText: "billing" })).toContainText("4");
+
+  const other = await browser.newContext({ colorScheme: "dark" });
+  const copy = await other.newPage();
+  await copy.goto(page.url());
+  await expect(copy.getByRole("region", { name: "Result" }).getByRole("row").filter({ hasText: "mail" })).toContainText("2");
+  await other.close();
+});
+
+test("the editor completes names, explains them, and marks what cannot be read", async ({ page, shop }) => {
+  await page.goto(`${shop.product.url}/explore`);
+  await field(page).click();
+  await page.keyboard.type("worker_queue_d");
+  await expect(page.getByRole("option", { name: /worker_queue_depth/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(field(page)).toContainText("worker_queue_depth");
+  await field(page).getByText("worker_queue_depth").hover();
+  await expect(page.getByText("Jobs waiting").first()).toBeVisible();
+  await field(page).fill('sum(worker_queue_depth{queue="mail"}');
+  await expect(page.locator(".cm-lintRange-error, .cm-lintPoint-error").first()).toBeAttached();
+  await page.keyboard.press("Control+Enter");
+  await expect(page.getByRole("alert")).toContainText("unclosed left parenthesis");
+});
+
+test("the builder writes the PromQL", async ({ page, shop }) => {
+  await page.goto(`${shop.product.url}/explore?build=1`);
+  await page.getByRole("combobox", { name: "Metric", exact: true }).fill("worker_wait_seconds_bucket");
+  await expect(field(page)).toContainText("histogram_quantile(0.95, sum by (le) (rate(worker_wait_seconds_bucket[$__rate_interval])))");
+  await page.getByRole("combobox", { name: "One line for each value of" }).selectOption("queue");
+  await page.getByRole("combobox", { name: "Quantile" }).selectOption("0.5");
+  await expect(field(page)).toContainText("histogram_quantile(0.5, sum by (le, queue)");
+  await expect(result(page).getByRole("img", { name: /mail: latest 100/ })).toBeVisible();
+  await page.getByRole("radio", { name: "PromQL" }).click();
+  await field(page).fill("sum by (le) (rate(worker_wait_seconds_bucket[2m]))");
+  await page.keyboard.press("Enter");
+  await page.getByRole("radio", { name: "Heatmap" }).click();
+  await expect(result(page).getByTestId("heatmap").getByRole("img", { name: /rows of values/ })).toBeVisible();
+});
+
+test("no serious accessibility issue, and 390 px are enough", async ({ page, shop }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.goto(`${shop.product.url}/explore?build=1&expr=sum by (queue) (rate(worker_jobs_total[2m]))`);
+  await expect(result(page).getByRole("img", { name: /latest/ })).toBeVisible();
+  await expect(field(page)).toBeVisible();
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes[0]?.target.join(" ")}`)).toEqual([]);
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+});
