@@ -9,7 +9,7 @@ type crowd struct{ in, out flow }
 type flow struct {
 	came, usual         [minutes]float32
 	recent, recentUsual float64
-	load                [len(spans)]float64 // in each window that is judged
+	load                loads
 }
 
 const (
@@ -87,7 +87,7 @@ func (e *engine) gather(now int64) {
 // weigh computes the load in each window: that of its busiest three minutes, because waiting grows faster than load.
 func (f *flow) weigh(settled int64, all *flow) {
 	k := 0
-	f.load = [len(spans)]float64{}
+	f.load = loads{}
 	for back := range spans[len(spans)-1] {
 		came, usual := f.recent, f.recentUsual
 		from, to := settled, settled-busiest+1
@@ -115,28 +115,37 @@ func (f *flow) weigh(settled int64, all *flow) {
 	}
 }
 
-// load is how many requests there are for each that is usual, in a window: of those that the service of a series gets,
-// and where it calls, of those that it makes and of those that the other gets.
-func (e *engine) load(s *series, window int) float64 {
+// loads is how many requests there are for each that is usual, in each window that is judged.
+type loads [len(spans)]float64
+
+// loads are of what the service of a series gets, and where it calls, of what it asks or the other gets, if that is more.
+func (e *engine) loads(s *series) (l loads) {
 	of := e
 	if e.requests != nil {
 		of = e.requests
 	}
 	env := of.envs[s.env]
 	if env == nil {
-		return 1
+		return l
 	}
-	load := 0.0
 	if c := env.crowds[s.service]; c != nil {
-		load = c.in.load[window]
+		l.most(&c.in)
 		if !s.incoming() {
-			load = max(load, c.out.load[window])
+			l.most(&c.out)
 		}
 	}
-	if c := env.crowds[s.name]; c != nil && of != e {
-		load = max(load, c.in.load[window])
+	if of != e {
+		if c := env.crowds[s.name]; c != nil {
+			l.most(&c.in)
+		}
 	}
-	return load
+	return l
+}
+
+func (l *loads) most(f *flow) {
+	for k := range l {
+		l[k] = max(l[k], f.load[k])
+	}
 }
 
 // steadily is how many requests a minute the time of day and the level of the last days let expect.

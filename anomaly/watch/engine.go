@@ -282,12 +282,13 @@ func (e *engine) habits(now int64) {
 }
 
 func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
+	load := e.loads(s)
 	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
 	var best [channels]finding
 	for i, w := range e.spans {
 		k := window(i, e.fine())
 		if s.watch[latency].usable(now, w) {
-			best[latency].strongest(s.slow(w, s.spread[k], e.load(s, k), 0))
+			best[latency].strongest(s.slow(w, s.spread[k], load[k], 0))
 		}
 		if s.watch[failures].usable(now, w) {
 			best[failures].strongest(s.failing(w))
@@ -318,6 +319,7 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		e.quieten(now, s, s.parts, threshold)
 		return
 	}
+	load := e.loads(s)
 	whole := s.ring.windows(now, e.fine(), 0, nil)
 	penalty := math.Log(float64(active))
 	for _, p := range s.parts {
@@ -336,7 +338,7 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 				shift = max(0, float64(rest.rank-w.rank)/float64(rest.n))
 			}
 			if w.minutes >= patience && p.watch[latency].usable(now, w) {
-				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), e.load(s, k), shift))
+				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), load[k], shift))
 			}
 			if p.watch[failures].usable(now, w) {
 				best[failures].strongest(s.failing(w))
