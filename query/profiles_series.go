@@ -154,7 +154,7 @@ FROM profiles WHERE `+s.conditions(a)+" GROUP BY i HAVING c > 0", a, func(rows d
 
 // profileSteps sums the selection by step and stack; stacks that are not among the largest count as stack 0.
 func (db *DB) profileSteps(ctx context.Context, s *ProfileSelection, sh *profileShape, r Range) (map[int]map[uint64]float64, error) {
-	a := args{"step": r.StepMS / 1000, "first": r.FromMS / 1000, "most": seriesStacks}
+	a := args{"step": r.StepMS / 1000, "first": r.FromMS / 1000, "most": int64(seriesStacks)}
 	sel := *s
 	c := &profileCover{all: true}
 	if r.StepMS%(1000*hourSeconds) == 0 && r.FromMS%(1000*hourSeconds) == 0 {
@@ -168,13 +168,32 @@ func (db *DB) profileSteps(ctx context.Context, s *ProfileSelection, sh *profile
 		}
 	}
 	rows := c.rows(&sel, sh, a)
-	largest := fmt.Sprintf("if(stack IN (SELECT stack FROM (%s) GROUP BY stack ORDER BY sum(%s) DESC LIMIT {most:Int64}), stack, 0)", rows, sh.value)
+	largest, err := db.largestStacks(ctx, rows, sh.value, a)
+	if err != nil {
+		return nil, err
+	}
 	sql := fmt.Sprintf("SELECT intDiv(toInt64(toUnixTimestamp(ts)) - {first:Int64}, {step:Int64}) AS i, %s AS h, %s AS v FROM (%s) GROUP BY i, h", largest, sh.total(), rows)
 	if momentary(sh.sampleType) { // the average of a step is over its own profiles
 		sql = momentarySteps(largest, rows, sh.value)
 	}
 	out := map[int]map[uint64]float64{}
 	return out, db.each(ctx, sql, a, stepScan(out))
+}
+
+// largestStacks is SQL for a row's stack if it is among the largest of the selection, else 0.
+func (db *DB) largestStacks(ctx context.Context, rows, value string, a args) (string, error) {
+	var hashes []uint64
+	err := db.each(ctx, fmt.Sprintf("SELECT stack FROM (%s) GROUP BY stack ORDER BY sum(%s) DESC LIMIT {most:Int64}", rows, value), a, func(r driver.Rows) error {
+		var h uint64
+		err := r.Scan(&h)
+		hashes = append(hashes, h)
+		return err
+	})
+	if err != nil || len(hashes) < seriesStacks {
+		return "stack", err
+	}
+	a["largest"] = hashes
+	return "if(stack IN {largest:Array(UInt64)}, stack, 0)", nil
 }
 
 // momentarySteps averages what is momentary over the profiles of each process in a step, and adds up the processes.

@@ -122,7 +122,8 @@ func TestAnswersKeepTheDocument(t *testing.T) {
 	more := map[string]string{
 		"/api/v1/traces/compare": "&min_ns=5000000", "/api/v1/spans/usual": "&service=a/b&name=GET+/&kind=server&duration_ns=5",
 		"/api/v1/fields": "&signal=traces", "/api/v1/fields/values": "&signal=traces&key=k", "/api/v1/metrics/chart": "&name=m&by=l&agg=avg", "/api/v1/red": "&by=service",
-		"/api/v1/profiles/labels": "&service=a/b", "/api/v1/profiles/flamegraph": "&service=a/b", "/api/v1/profiles/compare": "&service=a/b", "/api/v1/profiles/series": "&service=a/b", "/api/v1/profiles/pprof": "&service=a/b",
+		"/api/v1/profiles/labels": "&service=a/b", "/api/v1/profiles/flamegraph": "&service=a/b", "/api/v1/profiles/compare": "&service=a/b", "/api/v1/profiles/series": "&service=a/b", "/api/v1/profiles/pprof": "&service=a/b", "/api/v1/profiles/graph": "&service=a/b", "/api/v1/profiles/operations": "&service=a/b&function=main.work",
+		"/api/v1/profiles/span": "&trace_id=0123456789abcdef0123456789abcdef&span_id=0100000000000000",
 	}
 	asked := 0
 	for path, item := range doc.Paths.Map() {

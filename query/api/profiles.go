@@ -62,6 +62,7 @@ func (a *API) profileEndpoints() []endpoint {
 		{method: http.MethodGet, path: "/profiles/pprof", summary: "One merged profile that go tool pprof opens", answer: file{}, params: params(pRange, pProfile),
 			handle: overTime(a.mergedProfile)},
 	}
+	all = append(all, a.profileJoins()...)
 	all = append(all, a.targetEndpoints()...)
 	return all
 }
