@@ -229,7 +229,7 @@ func (w *worker) rates(counter, perSecond bool) bool {
 		}
 		w.resets[i] = last
 	}
-	offset, span := w.part.vector.OriginalOffset.Milliseconds(), p.span(w.part)
+	offset, span, seconds := w.part.vector.OriginalOffset.Milliseconds(), p.span(w.part), w.part.matrix.Range.Seconds()
 	from, to, any := 0, 0, false
 	for i := range w.values {
 		at := p.start + int64(i)*p.step - offset
@@ -244,7 +244,7 @@ func (w *worker) rates(counter, perSecond bool) bool {
 			continue
 		}
 		resetAt := w.resets[to-1] - from
-		if v, ok := extrapolated(f[from:to], at-span, at, counter, perSecond, resetAt, w.part.matrix.Range.Seconds()); ok {
+		if v, ok := extrapolated(f[from:to], at-span, at, counter, perSecond, resetAt, seconds); ok {
 			w.values[i], any = v, true
 		}
 	}

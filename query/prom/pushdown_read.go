@@ -133,7 +133,8 @@ func (p *plan) looked(part *pushed) string {
 
 // read asks for the samples of some series, which are sorted by fingerprint.
 func (c *chunk) read(ctx context.Context, v *evaluation, p picked, entries []*entry, w window) error {
-	c.t, c.v = c.t[:0], c.v[:0]
+	expect := int(min(int64(len(entries))*(w.to-w.from)/usualInterval, 2*chunkSamples)) // growing costs as much as reading
+	c.t, c.v = slices.Grow(c.t[:0], expect), slices.Grow(c.v[:0], expect)
 	c.runs = slices.Grow(c.runs[:0], len(entries))[:len(entries)]
 	for i := range c.runs {
 		c.runs[i] = c.runs[i][:0]
