@@ -1,4 +1,4 @@
-import AxeBuilder from "@axe-core/playwright";
+import { serious } from "./a11y";
 import { expect, test } from "./fixtures";
 import { Product } from "./product";
 
@@ -48,10 +48,3 @@ test("onboarding and the dialogs: no serious accessibility issue", async ({ page
     await product.stop();
   }
 });
-
-async function serious(page: import("@playwright/test").Page) {
-  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]).analyze();
-  return violations
-    .filter((v) => v.impact === "serious" || v.impact === "critical")
-    .map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
-}

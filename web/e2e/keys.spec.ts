@@ -1,3 +1,4 @@
+import { serious } from "./a11y";
 import { expect, test } from "./fixtures";
 import { Product } from "./product";
 
@@ -18,11 +19,13 @@ test("a key is made, shown once, used, revoked and brought back", async ({ page,
     await dialog.getByLabel("Items a second").fill("a lot");
     await expect(dialog.getByRole("alert")).toContainText("positive number");
     await dialog.getByLabel("Items a second").fill("5000");
+    expect(await serious(page)).toEqual([]);
     await shots(page, "key-form");
     await dialog.getByRole("button", { name: "Create key" }).click();
     await dialog.getByRole("button", { name: "Copy: Ingest key" }).click();
     const key = await page.evaluate(() => navigator.clipboard.readText());
     expect(key).toMatch(/^tmk_[a-z2-7]{13}_[a-z2-7]{52}$/);
+    expect(await serious(page)).toEqual([]);
     await shots(page, "key-made");
     await dialog.getByRole("button", { name: "Done" }).click();
     await expect(page.getByText(key)).toHaveCount(0);

@@ -86,6 +86,14 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
   }, [draw]);
 
   useLayoutEffect(draw, [draw, height]);
+  // For measuring how soon a tree is seen: the frame that shows it has been given to the screen.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => setTimeout(() => {
+      performance.clearMarks("flame painted");
+      performance.mark("flame painted", { detail: flame.frame.length });
+    }));
+    return () => cancelAnimationFrame(frame);
+  }, [flame]);
   useLayoutEffect(() => {
     // Callers begin at the bottom.
     if (order.upward) scroller.current!.scrollTop = scroller.current!.scrollHeight;
@@ -160,7 +168,7 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
   const spoken = useMemo(() => (focus < 0 ? "" : describe(flame, focus, say)), [flame, focus, say]);
   return (
     <div className={css.flame}>
-      <div className={css.crumb}>
+      <div className={css.crumb} data-testid="flame-share">
         {zoom > 0 ? (
           <>
             <button type="button" className={css.back} onClick={() => zoomTo(0)}>
@@ -209,7 +217,7 @@ export function FlameGraph({ flame, label, colour, found, words, compare, onFunc
       <p id={help} className="visually-hidden">
         Arrow keys move between calls, Enter zooms in, Space shows callers and callees, Escape goes back. The table below has the same numbers.
       </p>
-      <div aria-live="polite" className="visually-hidden">
+      <div aria-live="polite" className="visually-hidden" data-testid="flame-spoken">
         {spoken}
       </div>
     </div>

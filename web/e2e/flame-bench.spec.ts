@@ -1,0 +1,168 @@
+// Figures of docs/benchmarks.md: how smooth a flame graph of 100,000 frames is, and how soon one is seen.
+//   cd web && BENCH_PROFILES=1 npx playwright test flame-bench
+import { type Browser, type Page } from "@playwright/test";
+import { type Stacks, pprof, pushProfile } from "./pprof";
+import { expect, test } from "./fixtures";
+import { Product } from "./product";
+
+test.skip(!process.env.BENCH_PROFILES, "measures; takes minutes");
+test.setTimeout(600_000);
+
+const MINUTE = 60_000;
+
+/** A repeatable number from 0 to 1. */
+function random(seed: number): () => number {
+  let s = seed;
+  return () => ((s = (Math.imul(s, 1664525) + 1013904223) >>> 0) / 2 ** 32);
+}
+
+/** Stacks whose tree has about `calls` calls, as deep and uneven as those of servers. */
+function tree(calls: number, seed: number): Stacks {
+  const next = random(seed);
+  const out: Stacks = {};
+  const paths = [["net/http.(*conn).serve"]];
+  for (let n = 1; n < calls; n++) {
+    const parent = paths[Math.floor(paths.length * Math.sqrt(next()))]!;
+    const path = parent.length > 60 ? [parent[0]!] : parent;
+    const p = Math.floor(next() * 40);
+    const child = [...path, `example.com/shop/pkg${p}.(*T${n % 97}).Method${Math.floor(next() * 4000)}`];
+    paths.push(child);
+    out[child.join(";")] = 1e6 * (1 + 50 * next() ** 6);
+  }
+  return out;
+}
+
+/** Milliseconds from frame to frame while `act` goes on, in the page. */
+async function frames(page: Page, act: () => Promise<void>): Promise<number[]> {
+  await page.evaluate(() => {
+    const w = window as unknown as { beats: number[]; stop: boolean };
+    w.beats = [];
+    w.stop = false;
+    let last = performance.now();
+    const beat = (t: number) => {
+      w.beats.push(t - last);
+      last = t;
+      if (!w.stop) requestAnimationFrame(beat);
+    };
+    requestAnimationFrame(beat);
+  });
+  await act();
+  return page.evaluate(() => {
+    const w = window as unknown as { beats: number[]; stop: boolean };
+    w.stop = true;
+    return w.beats.slice(1);
+  });
+}
+
+/** Main-thread tasks in the trace, in milliseconds. */
+function tasks(trace: Buffer): number[] {
+  const events = (JSON.parse(trace.toString()) as { traceEvents: { name: string; dur?: number; pid: number; tid: number; args?: { name?: string } }[] }).traceEvents;
+  const main = new Set(events.filter((e) => e.name === "thread_name" && e.args?.name === "CrRendererMain").map((e) => `${e.pid} ${e.tid}`));
+  return events.filter((e) => e.name === "RunTask" && main.has(`${e.pid} ${e.tid}`)).map((e) => (e.dur ?? 0) / 1000);
+}
+
+const quantile = (list: readonly number[], q: number) => [...list].sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(q * list.length))] ?? 0;
+const say = (what: string, list: readonly number[]) => console.log(`${what}: ${list.length} · median ${quantile(list, 0.5).toFixed(1)} ms · p95 ${quantile(list, 0.95).toFixed(1)} ms · most ${Math.max(0, ...list).toFixed(1)} ms`);
+
+async function traced(browser: Browser, page: Page, what: string, act: () => Promise<void>): Promise<number[]> {
+  await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
+  const beats = await frames(page, act);
+  const list = tasks(await browser.stopTracing()).filter((ms) => ms > 1);
+  say(`${what}: frames`, beats);
+  say(`${what}: tasks over 1 ms`, list);
+  return list;
+}
+
+test("a flame graph of 100,000 frames is smooth", async ({ browser, page }) => {
+  const product = await Product.start();
+  try {
+    const stacks = tree(100_000, 7);
+    await pushProfile(product.otlp, "large", "cpu", {}, pprof(stacks, { timeMs: Date.now() - 2 * MINUTE }));
+    await expect.poll(async () => ((await (await fetch(`${product.url}/api/v1/profiles`)).json()) as { profiles: unknown[] }).profiles.length).toBe(1);
+    await page.goto(`${product.url}/profiles?service=large&live=0`);
+    const graph = page.getByRole("application", { name: "Flame graph" });
+    await expect(graph).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "matches" })).toHaveCount(0);
+    const answer = (await (await fetch(`${product.url}/api/v1/profiles/flamegraph?service=large&nodes=100000`)).json()) as { nodes: { frame: number[] } };
+    console.log(`${answer.nodes.frame.length} calls in the answer`);
+    expect(answer.nodes.frame.length).toBeGreaterThan(95_000);
+    const box = (await graph.boundingBox())!;
+    const hover = async (steps: number) => {
+      for (let i = 0; i < steps; i++) await page.mouse.move(box.x + 20 + ((i * 37) % (box.width - 40)), box.y + 20 + ((i * 53) % (box.height - 40)));
+    };
+    const hovered = await traced(browser, page, "hover", () => hover(120));
+    const scrolled = await traced(browser, page, "scroll", async () => {
+      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+      for (let i = 0; i < 60; i++) await page.mouse.wheel(0, i % 20 < 10 ? 60 : -60);
+    });
+    const zoomed = await traced(browser, page, "zoom", async () => {
+      for (let i = 0; i < 12; i++) {
+        await page.mouse.click(box.x + 40 + i * 30, box.y + 60 + (i % 4) * 20);
+        await page.keyboard.press("Escape");
+      }
+    });
+    expect(quantile(hovered, 0.95)).toBeLessThan(16);
+    expect(quantile(scrolled, 0.95)).toBeLessThan(16);
+    expect(quantile(zoomed, 0.95)).toBeLessThan(50);
+    const search = page.getByRole("searchbox", { name: "Find functions" });
+    await traced(browser, page, "search", async () => {
+      await search.pressSequentially("pkg1.*Method12", { delay: 60 });
+      await expect(page.getByRole("status").filter({ hasText: "matches" })).toBeVisible();
+    });
+    for (const name of ["Collapse recursion", "By package"]) await traced(browser, page, name, () => page.getByRole("button", { name }).click());
+  } finally {
+    await product.stop();
+  }
+});
+
+/** From a step of the address to the flame graph painted, in the page's own clock. */
+async function untilPainted(page: Page, act: () => Promise<unknown>): Promise<number> {
+  await page.evaluate(() => performance.clearMarks("flame painted"));
+  const began = await page.evaluate(() => performance.timeOrigin + performance.now());
+  await act();
+  await page.waitForFunction(() => performance.getEntriesByName("flame painted").length > 0, undefined, { polling: "raf" });
+  return (await page.evaluate(() => performance.timeOrigin + performance.getEntriesByName("flame painted")[0]!.startTime)) - began;
+}
+
+test("1 hour of 20 instances, and 7 days, are seen at once", async ({ page }) => {
+  const product = await Product.start();
+  try {
+    const now = Math.floor(Date.now() / MINUTE) * MINUTE;
+    const stacks = tree(2_000, 11);
+    // The newest hour as it comes, by the minute; the days before with a profile an hour, which are as many sums.
+    const times = [...Array.from({ length: 7 * 24 - 1 }, (_, i) => now - (7 * 24 - i) * 60 * MINUTE), ...Array.from({ length: 60 }, (_, i) => now - (60 - i) * MINUTE)];
+    for (const [i, timeMs] of times.entries()) {
+      const durationMs = i < 7 * 24 - 1 ? 60 * MINUTE : MINUTE;
+      await Promise.all(Array.from({ length: 20 }, (_, instance) => {
+        const next = random(instance * 1000 + i);
+        const own = Object.fromEntries(Object.entries(stacks).map(([k, v]) => [k, (v as number) * (0.5 + next())]));
+        return pushProfile(product.otlp, "fleet", "cpu", { "service.instance.id": `fleet-${instance}`, "service.version": "1" }, pprof(own, { timeMs, durationMs }));
+      }));
+    }
+    await expect.poll(async () => Number((await product.sql("SELECT count() FROM profiles WHERE service = 'fleet'")).trim())).toBe(20 * times.length);
+    await page.goto(`${product.url}/services?live=0`);
+    await page.goto(`${product.url}/profiles?service=fleet&from=now-30m&to=now&live=0`);
+    await expect(page.getByRole("application", { name: "Flame graph" })).toBeVisible();
+    const preset = (label: string) => async () => {
+      await page.getByTestId("time-range").click();
+      await page.evaluate(() => performance.clearMarks("flame painted"));
+      const began = await page.evaluate(() => performance.timeOrigin + performance.now());
+      await page.getByRole("button", { name: label, exact: true }).click();
+      await page.waitForFunction(() => performance.getEntriesByName("flame painted").length > 0, undefined, { polling: "raf" });
+      return (await page.evaluate(() => performance.timeOrigin + performance.getEntriesByName("flame painted").at(-1)!.startTime)) - began;
+    };
+    for (const label of ["1 hour", "7 days"]) {
+      const list: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        await preset("30 minutes")();
+        list.push(await preset(label)());
+      }
+      say(`${label}, chosen in the page`, list);
+    }
+    const cold: number[] = [];
+    for (let i = 0; i < 5; i++) cold.push(await untilPainted(page, () => page.goto(`${product.url}/profiles?service=fleet&from=now-1h&to=now&live=0`)));
+    say("1 hour, page loaded anew", cold);
+  } finally {
+    await product.stop();
+  }
+});
