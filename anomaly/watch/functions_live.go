@@ -223,7 +223,7 @@ func (w *Watch) roundOfFunctions(f *functions, to time.Time) {
 		f.take(b, false)
 		f.settle(now)
 		var alarms []anomaly.Alarm
-		alarms, err = f.judge(ctx, now, w.o.Explain.Code)
+		alarms, err = f.judge(ctx, now, w.o.Now(), w.o.Explain.Code)
 		w.code.functions.Set(float64(f.tracked()))
 		w.code.left.Set(float64(f.left))
 		w.tellFunctions(f, to, alarms)
@@ -261,8 +261,9 @@ func (w *Watch) tellFunctions(f *functions, now time.Time, changed []anomaly.Ala
 // verify compares two selections of profiles; explain.Explainer.Code does.
 type verify func(context.Context, explain.CodeQuestion) ([]anomaly.CodeChange, error)
 
-// judge gives the alarms that began or ended. now is the end of what was read, Unix seconds.
-func (f *functions) judge(ctx context.Context, now int64, verify verify) ([]anomaly.Alarm, error) {
+// judge gives the alarms that began or ended. now is the end of what was read, Unix seconds; known is the time at which it
+// is judged.
+func (f *functions) judge(ctx context.Context, now int64, known time.Time, verify verify) ([]anomaly.Alarm, error) {
 	var out []anomaly.Alarm
 	for _, s := range f.order {
 		out = append(out, s.over(now)...)
@@ -279,7 +280,7 @@ func (f *functions) judge(ctx context.Context, now int64, verify verify) ([]anom
 		}
 		fresh := false
 		for _, c := range changes {
-			if a := x.raise(now, c); a != nil {
+			if a := x.raise(now, known, c); a != nil {
 				fresh = true
 				out = append(out, *a)
 			}
@@ -321,7 +322,7 @@ func (x *suspicion) question(now int64, threshold float64) explain.CodeQuestion 
 }
 
 // raise makes the alarm of a change; nil: it is known, or no news.
-func (x *suspicion) raise(now int64, c anomaly.CodeChange) *anomaly.Alarm {
+func (x *suspicion) raise(now int64, detected time.Time, c anomaly.CodeChange) *anomaly.Alarm {
 	s := x.series
 	if slices.ContainsFunc(s.open, func(o *codeAlarm) bool { return identity(o.alarm.Code.Function) == identity(c.Function) }) || s.adopted(c.Function, true, c.Now) {
 		return nil
@@ -354,7 +355,7 @@ func (x *suspicion) raise(now int64, c anomaly.CodeChange) *anomaly.Alarm {
 	noise := x.noise[identity(c.Function)][0]
 	width := deviations * math.Sqrt(1/max(c.Samples[1], 1)+1/max(c.Samples[0], 1)+noise*noise)
 	a := &anomaly.Alarm{Subject: anomaly.Subject{Env: s.key.env, Service: s.key.service, Version: c.Version, Function: c.Function.Name}, Symptom: symptom, Channel: anomaly.ChannelProfile,
-		Began: c.Since, Detected: time.Unix(now, 0).Add(costLag).UTC(), Unit: unit, Observed: c.Now, Expected: c.Was, Lower: c.Was * math.Exp(-width), Upper: min(c.Was*math.Exp(width), c.Was+.9*(c.Now-c.Was)),
+		Began: c.Since, Detected: detected.UTC(), Unit: unit, Observed: c.Now, Expected: c.Was, Lower: c.Was * math.Exp(-width), Upper: min(c.Was*math.Exp(width), c.Was+.9*(c.Now-c.Was)),
 		Score: x.score, Once: onceInDays(x.score), Sample: c.Samples[0], History: float64(now-s.since) / 86400, Code: &c,
 		Paging: c.PerRequest && c.Cost == query.CostCPU && c.Share >= pagingRise}
 	c.Confidence *= confidence(a.History)

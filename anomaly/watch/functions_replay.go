@@ -81,7 +81,7 @@ func (r *codeReplay) take(ctx context.Context, now int64) ([]anomaly.Alarm, erro
 		return nil, nil
 	}
 	r.functions.settle(end)
-	alarms, err := r.functions.judge(ctx, end, r.watch.o.Explain.Code)
+	alarms, err := r.functions.judge(ctx, end, time.Unix(now, 0), r.watch.o.Explain.Code)
 	for _, s := range r.functions.order {
 		for _, o := range s.open {
 			o.told = true

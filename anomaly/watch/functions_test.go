@@ -77,7 +77,7 @@ func (w *factory) run(t *testing.T, d time.Duration, versions ...running) {
 		b.rows, b.names["checkout"] = []*query.CostRows{rows}, w.names()
 		w.functions.take(b, false)
 		w.functions.settle(w.now + costBlock)
-		alarms, err := w.functions.judge(context.Background(), w.now+costBlock, w.verify)
+		alarms, err := w.functions.judge(context.Background(), w.now+costBlock, time.Unix(w.now+costBlock, 0), w.verify)
 		if err != nil {
 			t.Fatal(err)
 		}
