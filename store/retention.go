@@ -31,9 +31,13 @@ var Signals = []Signal{
 	{"logs", "Log records", 15, 1, 3650, []SignalTable{{"logs", "toDateTime(ts)"}}},
 	{"metrics", "Metric points, histograms and exemplars", 30, 1, 3650,
 		[]SignalTable{{"metric_samples", "toDateTime(ts)"}, {"metric_distributions", "toDateTime(ts)"}, {"metric_exemplars", "toDateTime(ts)"}}},
+	{"profiles", "Profiles with every stack and label", 30, 1, 400, []SignalTable{{"profile_values", "ts"}}},
 	{"rollup_10s", "Rate, errors and latency in steps of 10 seconds", 3, 1, 60, []SignalTable{{"red_10s", "ts"}}},
 	{"rollup_1m", "Rate, errors and latency in steps of a minute, and who calls whom", 30, 2, 400, []SignalTable{{"red_1m", "ts"}, {"edges", "ts"}}},
 	{"rollup_1h", "Rate, errors and latency in steps of an hour", 400, 7, 3650, []SignalTable{{"red_1h", "ts"}}},
+	// Stacks are kept for 401 days (0008_profiles.sql): longer, sums would lose them.
+	{"rollup_profiles", "Profiles added up by the hour and by the day, without labels", 400, 7, 400,
+		[]SignalTable{{"profiles", "toDateTime(ts)"}, {"profile_rollups", "ts"}}},
 }
 
 const retentionKey = "retention_days"
@@ -83,6 +87,9 @@ func SetRetention(ctx context.Context, conn driver.Conn, cluster string, change 
 			return nil, &RetentionError{name, fmt.Sprintf("%d days is outside %d to %d", d, s.Min, s.Max)}
 		}
 		days[name] = d
+	}
+	if days["rollup_profiles"] < days["profiles"] {
+		return nil, &RetentionError{"rollup_profiles", fmt.Sprintf("must be as long as profiles at least, %d days: the list of profiles is among it", days["profiles"])}
 	}
 	b, err := json.Marshal(days)
 	if err != nil {

@@ -309,7 +309,7 @@ export interface ObjectivePreview { ts: number[]; ratio: (number | null)[]; budg
 
 // ---- settings and state
 // GET /settings/retention ; PUT the same shape (days per signal) → RetentionAnswer
-export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h'; days: number; min_days: number; max_days: number; description: string }[] }
+export interface RetentionAnswer { signals: { signal: 'traces' | 'logs' | 'metrics' | 'profiles' | 'rollup_10s' | 'rollup_1m' | 'rollup_1h' | 'rollup_profiles'; days: number; min_days: number; max_days: number; description: string }[] }
 // GET /storage
 export interface StorageAnswer { tables: { table: string; signal: string; rows: number; bytes: number; oldest_ms: number | null; newest_ms: number | null }[]; disk_free_bytes: number | null; disk_total_bytes: number | null }
 // GET /ingest   (404 when this process has no ingest role): counts since its start, rates over the last 10 to 15 s,

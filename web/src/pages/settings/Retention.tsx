@@ -19,6 +19,8 @@ const NAMES: Record<Signal["signal"], string> = {
   rollup_10s: "Charts, 10 s steps",
   rollup_1m: "Charts, 1 min steps",
   rollup_1h: "Charts, 1 h steps",
+  profiles: "Profiles",
+  rollup_profiles: "Profiles, 1 h and 1 day steps",
 };
 
 export function Retention() {
