@@ -4,6 +4,7 @@
 // time, whether the answers agree, and bytes a sample on disk.
 //
 //	go run ./bench/promql -prometheus PATH [-tidemark bin/tidemark] [-series 2000] [-hours 24] [-runs 5] [-dir DIR]
+//	go run ./bench/promql -prometheus PATH -memory 100000,300000,1000000
 package main
 
 import (
@@ -45,7 +46,14 @@ func main() {
 	flag.DurationVar(&s.interval, "interval", 15*time.Second, "between two samples of a series")
 	flag.DurationVar(&s.step, "step", 0, "of the questions (an 1440th of the time)")
 	flag.BoolVar(&s.keep, "keep", false, "ask what an earlier run left in -dir instead of sending anew")
+	sizes := flag.String("memory", "", "instead, the memory of both with so many active series: numbers with commas, growing")
 	flag.Parse()
+	if *sizes != "" {
+		if err := memory(s, *sizes); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if s.step == 0 {
 		s.step = max(time.Duration(s.hours)*time.Hour/1440, s.interval).Round(time.Second)
 	}
