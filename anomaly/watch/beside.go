@@ -185,3 +185,8 @@ func repeats(a anomaly.Alarm, incidents []anomaly.Incident) bool {
 	}
 	return false
 }
+
+// since has what is judged live begin where history ends.
+func (b *beside) since(to time.Time) {
+	b.minute, b.heard, b.meters.minute = to.Unix()-60, to.Unix()-60, to.Unix()-60
+}

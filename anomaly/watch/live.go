@@ -42,26 +42,56 @@ const mostHistory = 20_000_000
 // learnHistory moves a new engine through what is stored, as if it had been watching. It reports false if that was not
 // possible.
 func (w *Watch) learnHistory() bool {
-	began := w.o.Now()
-	w.mu.Lock()
-	settings := w.taught.settings
-	w.mu.Unlock()
-	e := newEngine(replayStep, settings)
-	b := newBeside(e, settings)
-	to := began.Add(-lag).Truncate(time.Minute)
-	if err := w.learnFrom(e, b, to); err != nil {
+	e, b, p, err := w.learn()
+	if err != nil {
 		if w.ctx.Err() == nil {
 			w.counts.failures.Inc()
 			w.o.Logger.Warn("history is not learned yet", "error", err)
 		}
 		return false
 	}
-	e.step = int64(tick / time.Second)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.engine, w.beside, w.learned = e, b, w.o.Now()
-	w.o.Logger.Info("detection has learned what is stored", "series", len(e.series), "calls", len(b.edges.series), "metrics", len(b.meters.series), "seconds", w.o.Now().Sub(began).Seconds())
+	w.take(e, b, p)
+	w.o.Logger.Info("detection has learned what is stored", "series", len(e.series), "calls", len(b.edges.series), "metrics", len(b.meters.series), "seconds", p.took.Seconds())
 	return true
+}
+
+// learn moves a new engine through what is stored, and then through what came meanwhile.
+func (w *Watch) learn() (*engine, *beside, past, error) {
+	began := w.o.Now()
+	w.mu.Lock()
+	settings := w.taught.settings
+	w.mu.Unlock()
+	e := newEngine(replayStep, settings)
+	b := newBeside(e, settings)
+	p := past{to: began.Add(-lag).Truncate(time.Minute)}
+	var err error
+	if p.rows, err = w.pastRows(w.ctx, p.to); err != nil {
+		return nil, nil, p, err
+	}
+	if err := w.learnFrom(e, b, p.to); err != nil {
+		return nil, nil, p, err
+	}
+	for to := w.o.Now().Add(-lag).Truncate(time.Minute); to.Sub(p.to) > catchUp; to = w.o.Now().Add(-lag).Truncate(time.Minute) {
+		r := &replay{watch: w, engine: e, beside: b, quiet: true}
+		b.since(to)
+		if err := r.run(query.Batch(w.ctx), p.to, to); err != nil {
+			return nil, nil, p, err
+		}
+		p.to = to
+	}
+	p.took = w.o.Now().Sub(began)
+	return e, b, p, nil
+}
+
+// catchUp is how much of the newest time learning may leave to the first round, which reads that much again.
+const catchUp = 2 * time.Minute
+
+// take puts an engine that has learned in place. Called with mu held.
+func (w *Watch) take(e *engine, b *beside, p past) {
+	e.step = int64(tick / time.Second)
+	w.engine, w.beside, w.past, w.learned = e, b, p, w.o.Now()
 }
 
 // learnFrom replays the stored minutes before a moment, as many days as may be read.
@@ -81,7 +111,7 @@ func (w *Watch) learnFrom(e *engine, b *beside, to time.Time) error {
 		}
 	}
 	r := &replay{watch: w, engine: e, beside: b, quiet: true}
-	b.minute, b.heard, b.meters.minute = to.Unix()-60, to.Unix()-60, to.Unix()-60
+	b.since(to)
 	return r.run(ctx, first.Truncate(replayStep), to)
 }
 

@@ -55,6 +55,7 @@ type Watch struct {
 	beside    *beside    // calls and metrics; nil as long
 	keeper    keeper
 	taught    taught
+	past      past      // what was learned
 	learned   time.Time // when history had been learned
 	ruled     map[string]anomaly.Alarm
 	leading   bool            // this process opens incidents and tells of them
@@ -86,6 +87,7 @@ func New(ctx context.Context, o Options) (*Watch, error) {
 	}
 	w.ended.Go(w.run)
 	w.ended.Go(w.runFunctions)
+	w.ended.Go(w.lookBack)
 	return w, nil
 }
 
