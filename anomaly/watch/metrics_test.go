@@ -246,3 +246,37 @@ func TestUnitsOfMetrics(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkMetricsMinute is a minute of 50,000 metrics of one instance each.
+func BenchmarkMetricsMinute(b *testing.B) {
+	const series = 50_000
+	m := newMeters(Settings{Default: DefaultBudget}, nil)
+	names := []string{"process.cpu.utilization", "process.memory.usage", "go.goroutine.count", "jvm.thread.count", "nodejs.eventloop.utilization"}
+	samples := make([]query.WatchSample, series)
+	for i := range uint64(series) {
+		m.know(i, query.WatchMetric{Env: "prod", Service: "service-" + time.Duration(i/5).String(), Name: names[i%5], Type: "gauge", Instance: "a"})
+		samples[i].Series, samples[i].N = i, 6
+	}
+	random, now := rand.New(rand.NewPCG(5, 6)), testStart
+	minute := func() {
+		for i := range samples {
+			s := &samples[i]
+			s.At, s.Sum, s.LastMS = now, 6*(1+0.1*random.NormFloat64()), now*1000
+		}
+		b.StartTimer()
+		m.take(now, samples)
+		b.StopTimer()
+		now += 60
+	}
+	b.StopTimer()
+	for range 3 {
+		minute()
+	}
+	b.ResetTimer()
+	cpu := cpuSeconds()
+	for range b.N {
+		minute()
+	}
+	b.ReportMetric((cpuSeconds()-cpu)/float64(b.N), "CPU-s/minute")
+	b.ReportMetric(float64(len(m.series)), "series")
+}
