@@ -122,8 +122,11 @@ const maxForm = 10 << 20
 // serve adapts an endpoint. A client that goes away ends its question.
 func (e *Engine) serve(f func(*http.Request) (result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		began, status := time.Now(), http.StatusOK
+		defer func() { e.took.WithLabelValues(endpointOf(r), strconv.Itoa(status)).Observe(time.Since(began).Seconds()) }()
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
+			status = http.StatusBadRequest
 			e.fail(w, r, badData(fmt.Errorf("error parsing form values: %w", err)))
 			return
 		}
@@ -132,12 +135,20 @@ func (e *Engine) serve(f func(*http.Request) (result, error)) http.HandlerFunc {
 			defer res.after()
 		}
 		if err != nil {
-			e.fail(w, r, failed(err))
+			f := failed(err)
+			status = f.status
+			e.fail(w, r, f)
 			return
 		}
 		warnings, infos := res.warnings.AsStrings(r.FormValue("query"), 10, 10)
 		e.write(w, r, http.StatusOK, response{Status: "success", Data: res.data, Warnings: warnings, Infos: infos})
 	}
+}
+
+// endpointOf is the path of a request as it was registered: label/{name}/values.
+func endpointOf(r *http.Request) string {
+	_, path, _ := strings.Cut(r.Pattern, Prefix+"/api/v1/")
+	return path
 }
 
 // guard keeps a defect from more than one question.

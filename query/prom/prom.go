@@ -9,6 +9,7 @@ package prom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -81,6 +82,7 @@ type Engine struct {
 	parser  parser.Parser
 	began   time.Time
 	rules   func() []RuleGroup // nil: none
+	took    *prometheus.HistogramVec
 
 	pushFrom int64 // samples from which on parts are pushed down
 }
@@ -93,6 +95,13 @@ func New(db *query.DB, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom}
+	e.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tidemark_promql_duration_seconds",
+		Help: "Time to answer a question of the Prometheus API, by endpoint and status.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"endpoint", "status"})
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(e.took); err != nil {
+			return nil, fmt.Errorf("register the metrics of PromQL: %w", err)
+		}
+	}
 	e.index = newIndex(c, newTranslator(o.Translation, o.Promote, o.CustomHistograms), o.Refresh, o.MaxSeries)
 	e.index.virtual = e.virtuals()
 	e.parser = parser.NewParser(parserOptions)
