@@ -20,6 +20,7 @@ type metricKey struct{ env, service, metric, label, queue string }
 type meters struct {
 	settings Settings
 	rows     map[uint64]*source
+	unnamed  map[uint64]uint8 // minutes in which a series had no name
 	index    map[metricKey]*metric
 	series   []*metric
 	minute   int64 // the newest minute taken, Unix seconds
@@ -82,7 +83,7 @@ type metric struct {
 type edge struct{ expected, lower, upper, score float64 }
 
 func newMeters(s Settings, alive func(env, service string) *life) *meters {
-	return &meters{settings: s, alive: alive, rows: map[uint64]*source{}, index: map[metricKey]*metric{}}
+	return &meters{settings: s, alive: alive, rows: map[uint64]*source{}, unnamed: map[uint64]uint8{}, index: map[metricKey]*metric{}}
 }
 
 const (
@@ -434,6 +435,7 @@ func (m *meters) forget(at int64) {
 			delete(m.rows, id)
 		}
 	}
+	clear(m.unnamed)
 	for _, x := range m.series {
 		x.meters = slices.DeleteFunc(x.meters, func(y *meter) bool { return y.at > 0 && at-y.at > meterGone })
 	}

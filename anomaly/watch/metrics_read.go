@@ -85,6 +85,7 @@ func (w *Watch) judgeMetrics(ctx context.Context, now time.Time) ([]anomaly.Alar
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m.learn(rows.names)
+	m.ignore(rows.samples)
 	var out []anomaly.Alarm
 	for at := from; at <= due; at += 60 {
 		var n int
@@ -95,6 +96,24 @@ func (w *Watch) judgeMetrics(ctx context.Context, now time.Time) ([]anomaly.Alar
 		rows.samples = rows.samples[n:]
 	}
 	return out, nil
+}
+
+// nameless is in how many minutes a series may have no name before it is not asked for any more: points may be stored
+// a moment before the name. What belongs to no service, or is beyond the limit, never has one.
+const nameless = 3
+
+// ignore gives up series that have no name.
+func (m *meters) ignore(samples []query.WatchSample) {
+	for i := range samples {
+		id := samples[i].Series
+		if m.rows[id] != nil {
+			continue
+		}
+		if m.unnamed[id]++; m.unnamed[id] >= nameless {
+			m.rows[id] = &source{}
+			delete(m.unnamed, id)
+		}
+	}
 }
 
 // learn registers series in an order that does not depend on the map.
