@@ -12,6 +12,7 @@ until grep -q '^ready ' "$log"; do
   sleep 0.1
 done
 otlp=$(sed -n 's/^ready .*otlp_grpc=\([^ ]*\).*/\1/p' "$log")
+http=$(sed -n 's/^ready http=\([^ ]*\).*/\1/p' "$log")
 rm -f "$log"
-bin/tidemark-demo --otlp-endpoint "$otlp" & pids+=($!)
+bin/tidemark-demo --otlp-endpoint "$otlp" --tidemark "http://$http" & pids+=($!)
 wait -n "${pids[@]}"

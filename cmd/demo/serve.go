@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/control"
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/fault"
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/load"
+	"github.com/tidemarkhq/tidemark/cmd/demo/internal/profiling"
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/shop"
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/telemetry"
 )
@@ -32,6 +34,7 @@ const (
 
 type settings struct {
 	endpoint       string
+	tidemark       string
 	controlAddr    string
 	dataDir        string
 	rate           float64
@@ -48,6 +51,7 @@ func (s *settings) define(f *flag.FlagSet) {
 		endpoint = env
 	}
 	f.StringVar(&s.endpoint, "otlp-endpoint", endpoint, "OTLP/gRPC `endpoint`, HOST:PORT or URL; OTEL_EXPORTER_OTLP_ENDPOINT sets the default")
+	f.StringVar(&s.tidemark, "tidemark", "", "`URL` of Tidemark's HTTP port, which is told to fetch profiles from every instance (default: nobody is)")
 	f.StringVar(&s.controlAddr, "control-addr", defaultControl, "loopback `address` of the control page; port 0 picks a free one")
 	f.StringVar(&s.dataDir, "data-dir", "", "`directory` for the shop's SQLite files, made anew at each start (default: a temporary one)")
 	f.Float64Var(&s.rate, "rate", 8, "entry requests a second, averaged over a day; 0 for no load")
@@ -152,11 +156,31 @@ func (s *settings) run(ctx context.Context, stdout, stderr io.Writer) (err error
 		defer cancel()
 	}
 	go link.Watch(ctx, func(connected bool) { sayLink(stdout, link.Endpoint, connected) })
+	if s.tidemark != "" {
+		followed := make(chan struct{})
+		defer func() { <-followed }()
+		go func() {
+			defer close(followed)
+			profiling.Follow(ctx, strings.TrimSuffix(s.tidemark, "/"), func() []profiling.Instance { return profiled(system) })
+		}()
+	}
 	if link.WaitConnected(ctx) == nil && s.rate > 0 {
 		customers.Run(ctx)
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// profiled lists the instances that run in this process.
+func profiled(system *shop.Shop) (out []profiling.Instance) {
+	for _, name := range system.Services() {
+		for _, inst := range system.Instances(name) {
+			if !inst.External() {
+				out = append(out, profiling.Instance{Service: name, Version: inst.Version, ID: inst.InstanceID, Address: inst.Address, Env: telemetry.Environment})
+			}
+		}
+	}
+	return out
 }
 
 func sayLink(stdout io.Writer, endpoint string, connected bool) {

@@ -55,7 +55,7 @@ var homes = map[string][]string{
 	"github.com/getkin/kin-openapi":       {"query/api"},
 	"google.golang.org/grpc":              {"ingest/otlp", "bench/*", "cmd/demo/internal/*"},
 	"github.com/peterbourgon/ff":          {"cmd/tidemark/config"},
-	"github.com/google/pprof":             {"ingest/pprof", "query"},
+	"github.com/google/pprof":             {"ingest/pprof", "query", "bench/*", "cmd/demo/internal/*"},
 	"modernc.org/sqlite":                  {"cmd/demo/internal/*"},
 	"go.opentelemetry.io/otel/sdk":        {"cmd/tidemark", "cmd/demo/internal/*"},
 }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tidemarkhq/tidemark/cmd/demo/internal/profiling"
 )
 
 // maxBody bounds a request or response body between services, in bytes.
@@ -48,7 +51,12 @@ func (i *Instance) Handle(pattern string, handle func(r *http.Request) (any, err
 		// otelhttp names the span by the pattern but starts it before the route
 		// is known, and leaves the attribute out.
 		trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(route))
-		answer, err := handle(r)
+		var answer any
+		var err error
+		profiling.Do(r.Context(), i.InstanceID, shown, func(ctx context.Context) {
+			labelled := r.WithContext(ctx)
+			answer, err = handle(labelled)
+		})
 		if err != nil {
 			i.answerError(w, r, err)
 			return

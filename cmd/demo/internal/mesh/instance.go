@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
+	"github.com/tidemarkhq/tidemark/cmd/demo/internal/profiling"
 	"github.com/tidemarkhq/tidemark/cmd/demo/internal/telemetry"
 )
 
@@ -118,11 +120,19 @@ func (i *Instance) close(ctx context.Context) error {
 // instrumented wraps the routes in otelhttp, which names spans by the pattern
 // that matched, and in the counters.
 func (i *Instance) instrumented() http.Handler {
-	return otelhttp.NewHandler(i.counted(i.mux), "http.server",
+	served := otelhttp.NewHandler(i.counted(i.mux), "http.server",
 		otelhttp.WithTracerProvider(i.Traces),
 		otelhttp.WithMeterProvider(i.Metrics),
 		otelhttp.WithPropagators(telemetry.Propagators),
 		otelhttp.WithServerName(i.host))
+	profiles := profiling.Shared.Handler(i.InstanceID)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // whoever profiles is no customer
+			profiles.ServeHTTP(w, r)
+			return
+		}
+		served.ServeHTTP(w, r)
+	})
 }
 
 func (i *Instance) counted(next http.Handler) http.Handler {

@@ -45,6 +45,9 @@ type Identity struct {
 	Version string
 }
 
+// Environment is the deployment environment of every instance.
+const Environment = "demo"
+
 // Options are the export rhythms.
 type Options struct {
 	BatchTimeout   time.Duration // longest wait of a span or log record before export
@@ -96,7 +99,7 @@ func describe(ctx context.Context, id Identity, instance string) (*resource.Reso
 			semconv.ServiceNamespace("shop"),
 			semconv.ServiceVersion(id.Version),
 			semconv.ServiceInstanceID(instance),
-			semconv.DeploymentEnvironmentNameKey.String("demo"),
+			semconv.DeploymentEnvironmentNameKey.String(Environment),
 		))
 }
 
