@@ -51,6 +51,7 @@ test("which function made checkout slower since the release", async ({ page, rel
   await expect(page.getByText("tax/rule.go:18").first()).toBeVisible();
   await expect(page.getByText("not there before", { exact: true })).toBeVisible();
   await expect(page.getByRole("application", { name: "Callers of shop/tax.compileRule" })).toBeVisible();
+  await expect(page.getByRole("region", { name: "Operations that spend time here" }).getByRole("link", { name: "POST /checkout" })).toBeVisible();
   expect(await serious(page)).toEqual([]);
 });
 
@@ -129,6 +130,29 @@ test("the graph shows who calls whom, and pprof reads the selection", async ({ p
   const merged = gunzipSync(Buffer.from(await res.arrayBuffer())).toString("latin1");
   expect(merged).toContain("shop/tax.compileRule");
   expect(merged).not.toContain("shop/card.luhn"); // of the other version
+});
+
+test("a span leads to what its process did, and says how exactly that is known", async ({ page, released }) => {
+  const { product, order } = released;
+  await page.goto(`${product.url}/traces/${order.traceId}`);
+  await page.getByRole("treeitem", { name: /^checkout, POST \/checkout/ }).click();
+  const detail = page.getByTestId("span-detail");
+  await detail.getByRole("tab", { name: "Profile" }).click();
+  // Samples say their endpoint, not their span.
+  await expect(detail.getByText(/No sample carries this span's id: this is what all requests to POST \/checkout took/)).toBeVisible();
+  await expect(detail.getByRole("application", { name: "Flame graph of the span" })).toBeVisible();
+  expect(await serious(page)).toEqual([]);
+
+  const spanId = new URL(page.url()).searchParams.get("span")!;
+  const stacks = { "net/http.(*conn).serve;shop/checkout.(*Server).order;shop/own.Work@own/work.go:9": 30e6 };
+  await pushProfile(product.otlp, "checkout", "cpu", { "service.version": "1.5.0", "service.instance.id": "checkout-b" }, pprof(stacks, { timeMs: Date.now() - 1.5 * MINUTE, labels: { span_id: spanId, trace_id: order.traceId, endpoint: "POST /checkout" } }));
+  await page.reload();
+  await expect(detail.getByRole("link", { name: "shop/own.Work" })).toBeVisible();
+  await expect(detail.getByText(/No sample carries/)).toHaveCount(0);
+  await detail.getByRole("link", { name: "shop/own.Work" }).click();
+  await expect(page.getByRole("heading", { name: "shop/own.Work" })).toBeVisible();
+  await expect(page.getByText("own/work.go:9").first()).toBeVisible();
+  await expect(page.getByRole("region", { name: "Operations that spend time here" })).toContainText("POST /checkout");
 });
 
 test("a new profile is on the chart while one looks", async ({ page, released }) => {
