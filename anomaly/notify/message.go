@@ -173,6 +173,9 @@ func subjectName(s anomaly.Subject) string {
 }
 
 func symptomText(a anomaly.Alarm, name string) string {
+	if a.Channel == anomaly.ChannelNoData && a.Subject.Rule == "" {
+		return fmt.Sprintf("%s: no telemetry, expected %s", name, amount(a.Expected, a.Unit))
+	}
 	return fmt.Sprintf("%s: %s %s, expected %s", name, symptomName(a), amount(a.Observed, a.Unit), expectation(a))
 }
 
@@ -186,6 +189,9 @@ func symptomName(a anomaly.Alarm) string {
 			return "share of " + name
 		}
 		return name + " a request"
+	}
+	if a.What != "" {
+		return a.What
 	}
 	if a.Subject.Metric != "" {
 		return a.Subject.Metric
