@@ -329,7 +329,7 @@ func (p *product) startSelf(ctx context.Context) error {
 	if !p.config.SelfTelemetry || p.otlp == nil {
 		return nil
 	}
-	self, err := startSelfTelemetry(ctx, p.otlp, string(p.config.Role))
+	self, err := startSelfTelemetry(ctx, p.otlp, string(p.config.Role), p.metrics)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
+	bridge "go.opentelemetry.io/contrib/bridges/prometheus"
 	"go.opentelemetry.io/contrib/instrumentation/runtime"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
@@ -37,7 +39,8 @@ type selfTelemetry struct {
 }
 
 // startSelfTelemetry connects to the process's own receiver; nothing is sent before the first batch is due.
-func startSelfTelemetry(ctx context.Context, receiver *otlp.Server, role string) (*selfTelemetry, error) {
+// own is what /metrics shows: it is stored like the metrics of others.
+func startSelfTelemetry(ctx context.Context, receiver *otlp.Server, role string, own prometheus.Gatherer) (*selfTelemetry, error) {
 	host, _ := os.Hostname()
 	res := resource.NewWithAttributes(semconv.SchemaURL,
 		semconv.ServiceName(selfService),
@@ -67,7 +70,7 @@ func startSelfTelemetry(ctx context.Context, receiver *otlp.Server, role string)
 		conn:   conn,
 		traces: trace.NewTracerProvider(trace.WithResource(res), trace.WithBatcher(te, trace.WithBatchTimeout(2*time.Second))),
 		metrics: metric.NewMeterProvider(metric.WithResource(res),
-			metric.WithReader(metric.NewPeriodicReader(me, metric.WithInterval(10*time.Second)))),
+			metric.WithReader(metric.NewPeriodicReader(me, metric.WithInterval(10*time.Second), metric.WithProducer(bridge.NewMetricProducer(bridge.WithGatherer(own)))))),
 		logs: sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sdklog.NewBatchProcessor(le))),
 	}
 	if err := runtime.Start(runtime.WithMeterProvider(s.metrics)); err != nil {
