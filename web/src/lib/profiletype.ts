@@ -4,6 +4,7 @@ import { format, type Unit } from "./format";
 const TYPES: Record<string, string> = {
   cpu: "CPU",
   heap: "Memory",
+  allocs: "Allocations",
   goroutine: "Goroutines",
   mutex: "Lock contention",
   block: "Blocking",
