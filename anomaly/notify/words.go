@@ -18,6 +18,13 @@ func amount(v float64, unit string) string {
 		return rate(v)
 	case "By":
 		return bytesText(v)
+	case "s":
+		return elapsed(v * 1e9)
+	case "{cpu}":
+		return fmt.Sprintf("%.2g cores", v)
+	}
+	if strings.HasPrefix(unit, "{") { // things that are counted: the name before it says which
+		return trim(fmt.Sprintf("%.1f", v))
 	}
 	return strings.TrimSpace(fmt.Sprintf("%.4g %s", v, unit))
 }
