@@ -120,13 +120,14 @@ func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 	}
 	due := settle > e.settled
 	any := e.put(now, settle, rows, due)
+	lives := any || len(rows) > 0 || e.lively(now)
 	if due {
 		e.settled = settle
-		if any {
+		if lives {
 			e.settle(settle)
 		}
 	}
-	if len(rows) > 0 {
+	if lives {
 		e.judge(now)
 	}
 	if due && any {
@@ -225,30 +226,72 @@ func (e *engine) settle(minute int64) {
 	}
 }
 
-// judge asks every channel of every series.
+// judge asks every channel of every series: of a service's operations before the service.
 func (e *engine) judge(now int64) {
 	e.habits(now)
 	e.gather(now)
+	var entry *series
+	var spoken speech
+	flush := func() {
+		if entry != nil {
+			e.judgeOne(now, entry, &spoken)
+		}
+		entry, spoken = nil, speech{}
+	}
 	for _, s := range e.series {
+		if entry != nil && (s.service != entry.service || s.env != entry.env) {
+			flush()
+		}
 		if now-s.since < youngest || now-s.seen > forgotten {
 			continue
 		}
-		threshold := e.threshold(now, s)
-		e.judgeSeries(now, s, threshold)
-		if len(s.parts) > 1 {
-			e.judgeParts(now, s, partly*threshold)
+		if s.name == "" && s.kind == "" {
+			entry = s
+			continue
 		}
+		e.judgeOne(now, s, &spoken)
 	}
+	flush()
+}
+
+// speech is what the operations of a service say of their latencies: how much the most surprising one, and how many
+// requests a minute usually come to those that can say something.
+type speech struct{ score, requests float64 }
+
+const (
+	speaks    = 2       // requests a minute that an operation takes to be judged by itself
+	mostSpeak = 0.8     // of a service's requests: then it is known what its operations say
+	seconded  = 1.0 / 3 // of the threshold
+)
+
+func (e *engine) judgeOne(now int64, s *series, spoken *speech) {
+	threshold := e.threshold(s)
+	e.judgeSeries(now, s, threshold, spoken)
+	if len(s.parts) > 1 {
+		e.judgeParts(now, s, partly*threshold)
+	}
+}
+
+// hears lets a service be slow only if one of its operations is: else slower ones are asked for more often than usual,
+// which is nobody's fault. The operations have been judged before.
+func (p *speech) hears(s *series, f finding, threshold float64) finding {
+	if s.name == "" && s.kind == "" {
+		if p.requests >= mostSpeak*s.expects && p.score < seconded*threshold {
+			return finding{}
+		}
+		return f
+	}
+	if s.incoming() && s.expects >= speaks {
+		p.score = max(p.score, f.score)
+		p.requests += s.expects
+	}
+	return f
 }
 
 // threshold is the surprise that an alarm takes, for the budget of false alarms a day of all series together: about
 // 400 windows a day of each of three channels are independent of one another.
-func (e *engine) threshold(now int64, s *series) float64 {
-	t := alike * math.Log(float64(max(len(e.series), 20))*channels*400/e.settings.budget(s.service, s.name))
-	if e.envs[s.env].daily(now) {
-		t *= duringHabit
-	}
-	return t
+func (e *engine) threshold(s *series) float64 {
+	return alike * math.Log(float64(max(len(e.series), 20))*channels*400/e.settings.budget(s.service, s.name))
 }
 
 const (
@@ -267,6 +310,14 @@ func (env *environment) days(now int64) int64 {
 	return habitDays
 }
 
+// credit is what surprise counts for in a window: less where something daily went on in it.
+func (env *environment) credit(now int64, w span) float64 {
+	if now-env.habit <= 60*max(w.minutes, 1) {
+		return 1 / duringHabit
+	}
+	return 1
+}
+
 // daily says whether something goes on that does so every day at this time, or did within the longest window.
 func (env *environment) daily(now int64) bool { return now-env.habit < 60*spans[len(spans)-1] }
 
@@ -281,22 +332,24 @@ func (e *engine) habits(now int64) {
 	}
 }
 
-func (e *engine) judgeSeries(now int64, s *series, threshold float64) {
+func (e *engine) judgeSeries(now int64, s *series, threshold float64, spoken *speech) {
+	env := e.envs[s.env]
 	load := e.loads(s)
 	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
 	var best [channels]finding
 	for i, w := range e.spans {
-		k := window(i, e.fine())
+		k, credit := window(i, e.fine()), env.credit(now, w)
 		if s.watch[latency].usable(now, w) {
-			best[latency].strongest(s.slow(w, s.spread[k], load[k], 0))
+			best[latency].strongest(s.slow(w, s.spread[k], load[k], 0).times(credit))
 		}
 		if s.watch[failures].usable(now, w) {
-			best[failures].strongest(s.failing(w))
+			best[failures].strongest(s.failing(w).times(credit))
 		}
 		if !w.fine && s.incoming() && s.watch[traffic].usable(now, w) && now-60*w.minutes >= s.life.back {
-			best[traffic].strongest(s.missing(w, k))
+			best[traffic].strongest(s.missing(w, k).times(credit))
 		}
 	}
+	best[latency] = spoken.hears(s, best[latency], threshold)
 	best[traffic] = e.silence(now, s, best[traffic])
 	for c := range best {
 		e.move(now, s, nil, c, best[c], threshold)
@@ -319,7 +372,7 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		e.quieten(now, s, s.parts, threshold)
 		return
 	}
-	load := e.loads(s)
+	load, env := e.loads(s), e.envs[s.env]
 	whole := s.ring.windows(now, e.fine(), 0, nil)
 	penalty := math.Log(float64(active))
 	for _, p := range s.parts {
@@ -330,7 +383,7 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		e.spans = p.ring.windows(now, e.fine(), 0, e.spans[:0])
 		var best [channels]finding
 		for i, w := range e.spans {
-			k := window(i, e.fine())
+			k, credit := window(i, e.fine()), env.credit(now, w)
 			rest := whole[i].cell
 			rest.n -= w.n
 			shift := 0.0
@@ -338,10 +391,10 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 				shift = max(0, float64(rest.rank-w.rank)/float64(rest.n))
 			}
 			if w.minutes >= patience && p.watch[latency].usable(now, w) {
-				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), load[k], shift))
+				best[latency].strongest(s.slow(w, s.spread[k].wider(p.spread[k]), load[k], shift).times(credit))
 			}
 			if p.watch[failures].usable(now, w) {
-				best[failures].strongest(s.failing(w))
+				best[failures].strongest(s.failing(w).times(credit))
 			}
 		}
 		for c := range best {

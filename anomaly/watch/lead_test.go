@@ -255,7 +255,7 @@ func TestSensitivityOfOneService(t *testing.T) {
 		if !ok {
 			t.Fatal("no such series")
 		}
-		return e.threshold(testStart, e.series[i])
+		return e.threshold(e.series[i])
 	}
 	if o, c, s := at("cart", "GET /", "server"), at("cart", "", ""), at("search", "", ""); !(o > s && s > c) {
 		t.Errorf("the threshold is %.1f for the operation, %.1f for its service and %.1f for another", o, c, s)

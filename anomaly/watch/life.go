@@ -75,6 +75,16 @@ func (l *life) quiet(now int64) bool {
 // heard says whether a service that sends no spans was heard of since: it gets no requests.
 func (l *life) heard() bool { return l.signs > l.spans }
 
+// lively says whether a service is heard of although no spans come: then requests are missing, and not telemetry.
+func (e *engine) lively(now int64) bool {
+	for _, l := range e.lives {
+		if l.quiet(now) && l.heard() && now-l.signs < noDataAfter {
+			return true
+		}
+	}
+	return false
+}
+
 // lost says whether nothing of a service has been heard for so long that a restart does not explain it.
 func (l *life) lost(now int64) bool {
 	return l.quiet(now) && !l.heard() && now-l.spans >= noDataAfter && float64(now-l.signs) >= min(2*l.gap, mostSignGap)

@@ -66,6 +66,12 @@ func (f *finding) strongest(o finding) {
 	}
 }
 
+// times has a finding count for more or less.
+func (f finding) times(by float64) finding {
+	f.score *= by
+	return f
+}
+
 const (
 	leastRequests = 20 // in a window, for latencies and errors
 	leastErrors   = 3
