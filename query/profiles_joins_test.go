@@ -118,6 +118,10 @@ func TestProfileOfASpan(t *testing.T) {
 	if a := ask(p, "00000000000000a2"); a.By != "endpoint" || !slices.Equal(a.Choice.Label, []string{"endpoint:/pay"}) || !strings.Contains(a.Sentence, "all requests to /pay") {
 		t.Errorf("the endpoint: %+v", a)
 	}
+	p.at(at.Add(9*time.Second), "2", labelled(t, map[string]int64{"main idle": 13})) // nearer, of the same process, without that endpoint
+	if a := ask(p, "00000000000000a3"); a.By != "minute" {
+		t.Errorf("another request: %+v", a)
+	}
 	p.at(at.Add(-12*time.Second), "2", labelled(t, map[string]int64{"main work:trace_id=" + joinTrace: 2}))
 	if a := ask(p, "00000000000000a2"); a.By != "trace_id" || a.Exact || a.Total != 2 {
 		t.Errorf("the trace: %+v", a)

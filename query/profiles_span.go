@@ -25,6 +25,8 @@ type SpanProfile struct {
 	Total    float64       `json:"total"`
 	Unit     string        `json:"unit"`
 	Profiles int           `json:"profiles"`
+
+	whole string // the sentence without regard to the endpoint
 }
 
 // ProfileChoice is a selection as the API names it.
@@ -75,25 +77,38 @@ func (db *DB) SpanProfile(ctx context.Context, traceID, spanID, typ string) (*Sp
 			return out, err
 		}
 	}
-	s := ProfileSelection{Window: Window{From: time.UnixMilli(out.FromMS), To: time.UnixMilli(out.ToMS)}, Service: out.Choice.Service, Type: typ, Version: out.Choice.Version, Instance: out.Choice.Instance}
+	if err := db.spanValue(ctx, out); err != nil {
+		return nil, err
+	}
+	if out.By == "endpoint" && out.Total == 0 { // other profiles have that endpoint; this one does not
+		out.By, out.Choice.Label, out.Sentence = "minute", []string{}, out.whole
+		err = db.spanValue(ctx, out)
+	}
+	return out, err
+}
+
+// spanValue adds up what was chosen.
+func (db *DB) spanValue(ctx context.Context, out *SpanProfile) error {
+	s := ProfileSelection{Window: Window{From: time.UnixMilli(out.FromMS), To: time.UnixMilli(out.ToMS)}, Service: out.Choice.Service, Type: out.Choice.Type, Version: out.Choice.Version, Instance: out.Choice.Instance}
 	for _, l := range out.Choice.Label {
 		k, v, _ := strings.Cut(l, ":")
 		s.Labels = append(s.Labels, ProfileLabel{k, v})
 	}
 	sh, err := db.shape(ctx, &s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	values, err := db.stackValues(ctx, &s, sh)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	out.Total = 0
 	for _, v := range values {
 		out.Total += v
 	}
 	_, out.Unit = ProfileUnit(sh.sampleType)
 	out.Choice.SampleType, out.Profiles = sh.sampleType, sh.profiles
-	return out, nil
+	return nil
 }
 
 func (db *DB) spanContext(ctx context.Context, traceID, spanID string) (*spanContext, error) {
@@ -221,16 +236,16 @@ func (db *DB) spanMinute(ctx context.Context, c *spanContext, typ string, l *spa
 	}
 	why := fmt.Sprintf("The profiles of %s do not say for which request a sample worked: this", c.span.Service)
 	if l.ids {
-		why = "No sample carries this span's id, as it took less processor time than lies between two samples or none was taken while it ran: this"
+		why = "No sample carries this span's id (it was shorter than the time between two samples, or none was taken while it ran): this"
 	}
-	out.By = "minute"
+	out.By, out.whole = "minute", fmt.Sprintf("%s is everything that %s did %s, other requests included.", why, who, what)
 	if label, ok := l.find(endpointKeys, c.endpoints()...); ok {
 		out.By, out.Choice.Label = "endpoint", []string{label}
 		_, endpoint, _ := strings.Cut(label, ":")
 		out.Sentence = fmt.Sprintf("No sample carries this span's id: this is what all requests to %s took in %s %s.", endpoint, who, what)
 		return nil
 	}
-	out.Sentence = fmt.Sprintf("%s is everything that %s did %s, other requests included.", why, who, what)
+	out.Sentence = out.whole
 	return nil
 }
 
