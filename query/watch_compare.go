@@ -147,11 +147,11 @@ func (db *DB) CostOf(ctx context.Context, s CostSelection) (*CostSide, error) {
 	if value == "" {
 		return out, nil
 	}
+	cond := `service = {service:String} AND type IN {types:Array(String)} AND sample_types IN {signatures:Array(String)} AND ts >= toDateTime({from:Int64}) AND ts < toDateTime({to:Int64})
+  AND resource IN (SELECT fingerprint FROM resources WHERE service = {service:String} AND env = {env:String} AND ({version:String} = '' OR version = {version:String})) AND ` + anyWindow("ts", s.Windows)
 	err = db.each(ctx, fmt.Sprintf(`
-SELECT s.stack, toFloat64(sum(%s)) AS v, toFloat64(sum(%s)) AS n FROM profile_samples AS s
-WHERE s.service = {service:String} AND s.type IN {types:Array(String)} AND s.sample_types IN {signatures:Array(String)} AND %s AND s.ts >= toDateTime({from:Int64}) AND s.ts < toDateTime({to:Int64})
-  AND s.resource IN (SELECT fingerprint FROM resources WHERE service = {service:String} AND env = {env:String} AND ({version:String} = '' OR version = {version:String}))
-GROUP BY s.stack HAVING v > 0 ORDER BY v DESC LIMIT %d`, value, samples, anyWindow("s.ts", s.Windows), mostCostStacks),
+SELECT s.stack, toFloat64(sum(%s)) AS v, toFloat64(sum(%s)) AS n FROM (%s) AS s
+GROUP BY s.stack HAVING v > 0 ORDER BY v DESC LIMIT %d`, value, samples, costStacks("profile_values", cond, value+samples), mostCostStacks),
 		args{"service": s.Service, "types": typesOf(s.Cost, profiles), "env": s.Env, "version": s.Version, "signatures": signaturesOf(s.Cost, profiles), "from": s.span().From.Unix(), "to": s.span().To.Unix()}, func(rows driver.Rows) error {
 			var c StackCost
 			if err := rows.Scan(&c.Stack, &c.Value, &c.Samples); err != nil {

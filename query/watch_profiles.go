@@ -109,18 +109,16 @@ func (db *DB) CostSamples(ctx context.Context, w Window, step time.Duration, cos
 	if value == "" {
 		return out, nil
 	}
-	table := "profile_samples"
+	table, cond := "profile_values", "ts >= toDateTime({from:Int64}) AND ts < toDateTime({to:Int64}) AND type IN {types:Array(String)} AND sample_types IN {signatures:Array(String)} AND ({service:String} = '' OR service = {service:String})"
 	if step >= time.Hour {
-		table = "profile_samples_1h"
+		table, cond = "profile_rollups FINAL", cond+" AND span = 3600"
 	}
 	index := map[CostGroup]int{}
 	err := db.each(ctx, fmt.Sprintf(`
 SELECT s.service, s.type, r.env, r.version, intDiv(toInt64(toUnixTimestamp(s.ts)), {step:Int64}) * {step:Int64} AS i, s.stack, toFloat64(sum(%s)) AS v, toFloat64(sum(%s)) AS n
-FROM %s AS s
+FROM (%s) AS s
 LEFT JOIN (SELECT fingerprint, any(env) AS env, any(version) AS version FROM resources GROUP BY fingerprint) AS r ON r.fingerprint = s.resource
-WHERE s.ts >= toDateTime({from:Int64}) AND s.ts < toDateTime({to:Int64}) AND s.type IN {types:Array(String)} AND s.sample_types IN {signatures:Array(String)}
-  AND ({service:String} = '' OR s.service = {service:String})
-GROUP BY s.service, s.type, r.env, r.version, i, s.stack HAVING v > 0 ORDER BY i LIMIT 20000000`, value, samples, table),
+GROUP BY s.service, s.type, r.env, r.version, i, s.stack HAVING v > 0 ORDER BY i LIMIT 20000000`, value, samples, costStacks(table, cond, value+samples)),
 		args{"from": w.From.Unix(), "to": w.To.Unix(), "step": int64(step / time.Second), "service": service, "types": typesOf(cost, profiles), "signatures": signaturesOf(cost, profiles)},
 		func(rows driver.Rows) error {
 			g := CostGroup{Cost: cost}
@@ -138,6 +136,20 @@ GROUP BY s.service, s.type, r.env, r.version, i, s.stack HAVING v > 0 ORDER BY i
 			return nil
 		})
 	return out, err
+}
+
+// costStacks is SQL for the stacks of profiles, a row each, with the columns that an expression names.
+func costStacks(table, cond, expression string) string {
+	columns, joined := "", ""
+	for i := 1; i <= 4; i++ {
+		for _, name := range []string{"value", "increase"} {
+			if column := fmt.Sprintf("%s%d", name, i); strings.Contains(expression, "s."+column) {
+				columns += ", " + column
+				joined += fmt.Sprintf(", arrayResize(%ss%d, length(stacks)) AS %s", name, i, column)
+			}
+		}
+	}
+	return fmt.Sprintf("SELECT ts, service, type, sample_types, resource, stack%s FROM (SELECT * FROM %s WHERE %s) ARRAY JOIN stacks AS stack%s", columns, table, cond, joined)
 }
 
 func typesOf(cost string, profiles []CostProfiles) []string {
