@@ -1,9 +1,9 @@
 // Metrics for the journeys through Explore and dashboards: a counter, a gauge and a histogram of two queues.
 export const QUEUES = ["mail", "billing"] as const;
 
-/** Twenty minutes, a point every 10 s, over OTLP. */
-export async function sendMetrics(otlp: string, until = Date.now()): Promise<void> {
-  const start = until - 20 * 60_000;
+/** Twenty minutes up to now, a point every 10 s, over OTLP. Each file of journeys has names of its own. */
+export async function sendMetrics(otlp: string, name: string): Promise<void> {
+  const start = Date.now() - 20 * 60_000;
   const attributes = (queue: string) => [{ key: "queue", value: { stringValue: queue } }];
   const times = Array.from({ length: 121 }, (_, i) => start + i * 10_000);
   const nano = (ms: number) => `${Math.round(ms)}000000`;
@@ -17,13 +17,13 @@ export async function sendMetrics(otlp: string, until = Date.now()): Promise<voi
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({
       resourceMetrics: [{
-        resource: { attributes: [{ key: "service.name", value: { stringValue: "worker" } }, { key: "service.instance.id", value: { stringValue: "worker-1" } }] },
+        resource: { attributes: [{ key: "service.name", value: { stringValue: name } }, { key: "service.instance.id", value: { stringValue: `${name}-1` } }] },
         scopeMetrics: [{
           scope: { name: "e2e" },
           metrics: [
-            { name: "worker.jobs", unit: "{job}", description: "Jobs that were done", sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: jobs } },
-            { name: "worker.queue.depth", unit: "{job}", description: "Jobs waiting", gauge: { dataPoints: depth } },
-            { name: "worker.wait", unit: "s", description: "Time a job waits", histogram: { aggregationTemporality: 2, dataPoints: waits } },
+            { name: `${name}.jobs`, unit: "{job}", description: "Jobs that were done", sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: jobs } },
+            { name: `${name}.queue.depth`, unit: "{job}", description: "Jobs waiting", gauge: { dataPoints: depth } },
+            { name: `${name}.wait`, unit: "s", description: "Time a job waits", histogram: { aggregationTemporality: 2, dataPoints: waits } },
           ],
         }],
       }],
