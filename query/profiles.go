@@ -107,7 +107,7 @@ func defaultSampleType(said string, types []string) string {
 // happened, of which a sum is.
 func momentary(sampleType string) bool {
 	name, _, _ := strings.Cut(sampleType, "/")
-	return strings.HasPrefix(name, "inuse_") || name == "goroutine" || name == "goroutines" || name == "threadcreate"
+	return strings.HasPrefix(name, "inuse_") || name == "space" || name == "objects" || name == "goroutine" || name == "goroutines" || name == "threadcreate"
 }
 
 // profileShape is how the selected profiles hold a sample type: which column, and how many profiles there are.

@@ -159,7 +159,7 @@ func (h head) cumulative() bool {
 func (h head) kind() string {
 	for _, t := range h.types {
 		switch name := typeName(t); name {
-		case "inuse_space", "alloc_space", "inuse_objects", "alloc_objects":
+		case "inuse_space", "alloc_space", "inuse_objects", "alloc_objects", "space", "objects": // Go's, and Node's
 			return "heap"
 		case "cpu", "goroutine", "threadcreate", "wall":
 			return name
