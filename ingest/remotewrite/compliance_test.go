@@ -49,8 +49,8 @@ func receiver(t testing.TB, dsn string, set func(*ingest.Options)) (url string, 
 // TestComplianceSuite runs the Prometheus project's own suite for receivers, which is a module of its own with an older
 // Prometheus than ours.
 func TestComplianceSuite(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles another Prometheus")
+	if testing.Short() || raceEnabled {
+		t.Skip("compiles another Prometheus; once is enough")
 	}
 	const suite = "github.com/prometheus/complicance/remotewrite2"
 	command := func(name string, args ...string) *exec.Cmd {
