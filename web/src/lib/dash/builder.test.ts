@@ -31,5 +31,8 @@ describe("builder", () => {
     expect(unitOf({ ...plain, metric: "b_total", course: "rate" }, known)).toBe("bytes/s");
     expect(unitOf({ ...plain, metric: "http_request_duration_seconds_bucket", course: "rate", quantile: 0.9 }, [])).toBe("s");
     expect(unitOf({ ...plain, metric: "x_total", course: "rate" }, [])).toBe("rate");
+    expect(unitOf({ ...plain, metric: "x_seconds_bucket", course: "rate", summary: "sum", by: ["le"] }, [])).toBe("s");
+    expect(unitOf({ ...plain, metric: "x_seconds_count", course: "rate", summary: "sum" }, [])).toBe("rate");
+    expect(unitOf({ ...plain, metric: "x_seconds", summary: "avg" }, [{ name: "x_seconds", type: "gauge", unit: "seconds", help: "", series: 1 }])).toBe("s");
   });
 });

@@ -115,12 +115,27 @@ export function suggested(m: Pick<PromMetric, "name" | "type">): Built {
   return plain;
 }
 
-/** The unit of what an expression is worth, as far as its metric and shape tell. */
+/** A unit by the endings that Prometheus gives names. */
+function unitByName(name: string): string {
+  if (/_count$/.test(name)) return "";
+  return /_seconds(_|$)/.test(name) ? "s" : /_milliseconds(_|$)/.test(name) ? "ms" : /_bytes(_|$)/.test(name) ? "bytes" : /_ratio$/.test(name) ? "ratio" : /_percent$/.test(name) ? "percent" : "";
+}
+
+const UNITS: Record<string, string> = { By: "bytes", seconds: "s", "1": "", "%": "percent" };
+
+/** The unit of a metric's values. */
+function baseUnit(metric: string, known: readonly PromMetric[]): string {
+  const unit = known.find((k) => k.name === metric)?.unit ?? "";
+  const ours = unit.startsWith("{") ? "" : (UNITS[unit] ?? unit);
+  return ours || unitByName(metric);
+}
+
+/** The unit of what an expression is worth, as far as its metric and shape tell; of buckets, that of their bounds. */
 export function unitOf(b: Built | null, known: readonly PromMetric[]): string {
   if (!b) return "";
-  const unit = known.find((k) => k.name === b.metric)?.unit ?? (/_seconds(_|$)/.test(b.metric) ? "s" : /_bytes(_|$)/.test(b.metric) ? "By" : /_ratio$/.test(b.metric) ? "ratio" : "");
-  const base = unit === "By" ? "bytes" : unit === "1" || unit.startsWith("{") ? (/_ratio$/.test(b.metric) ? "ratio" : "") : unit;
-  if (b.quantile !== null) return base || (/_seconds_bucket$/.test(b.metric) ? "s" : /_milliseconds_bucket$/.test(b.metric) ? "ms" : "");
-  if (b.course === "rate") return base === "bytes" ? "bytes/s" : base === "s" ? "" : "rate";
-  return base;
+  const base = baseUnit(b.metric, known);
+  if (b.quantile !== null || b.by.includes("le")) return base;
+  if (b.summary === "count") return "";
+  if (b.course !== "rate") return base;
+  return b.metric.endsWith("_bucket") || base === "" ? "rate" : base === "bytes" ? "bytes/s" : base === "s" ? "" : base === "ratio" ? "rate" : base;
 }

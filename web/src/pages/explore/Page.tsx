@@ -131,7 +131,7 @@ function Result({ panel, view, onView }: { panel: Panel; view: View; onView: (v:
 
 function Start({ any }: { any: boolean }) {
   return (
-    <div className={css.result}>
+    <div className={css.start}>
       <Empty title={any ? "Choose a metric, or write PromQL" : "No metrics yet"}>
         {any ? "The list says what each measures and how many series it has. The address keeps what is asked: a link shows the same." : "Metrics sent over OTLP or by Prometheus remote write appear here at once."}
       </Empty>
