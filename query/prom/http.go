@@ -123,7 +123,9 @@ const maxForm = 10 << 20
 func (e *Engine) serve(f func(*http.Request) (result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		began, status := time.Now(), http.StatusOK
-		defer func() { e.took.WithLabelValues(endpointOf(r), strconv.Itoa(status)).Observe(time.Since(began).Seconds()) }()
+		defer func() {
+			e.took.WithLabelValues(endpointOf(r), strconv.Itoa(status)).Observe(time.Since(began).Seconds())
+		}()
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
 			status = http.StatusBadRequest

@@ -58,7 +58,9 @@ type family struct {
 	loaded  time.Time
 	known   map[uint64]*entry
 	entries map[metricKey][]*entry // sorted by labels
-	size    int
+
+	size int       // guarded by the index's mu, as is read
+	read time.Time // as loaded
 }
 
 // index knows which series there are. It is a copy of metric_series that is read when asked for and kept: what is
@@ -159,20 +161,23 @@ func (x *index) choose(ctx context.Context, mint, maxt int64, matchers []*labels
 	if err != nil {
 		return nil, err
 	}
+	stored := map[string]bool{}
+	for _, s := range sources {
+		if s.virtual == nil {
+			stored[s.stored] = true
+		}
+	}
+	families, err := x.ensure(ctx, slices.Sorted(maps.Keys(stored)))
+	if err != nil {
+		return nil, err
+	}
 	var out []picked
-	families := map[string]*family{}
 	for _, s := range sources {
 		if s.virtual != nil {
 			out = append(out, picked{source: s})
 			continue
 		}
 		f := families[s.stored]
-		if f == nil {
-			if f, err = x.family(ctx, s.stored); err != nil {
-				return nil, err
-			}
-			families[s.stored] = f
-		}
 		p := picked{source: s}
 		f.mu.Lock()
 		all := f.entries[s.metricKey]
@@ -246,147 +251,4 @@ type ErrTooManySeries struct{ Max int }
 
 func (e ErrTooManySeries) Error() string {
 	return fmt.Sprintf("query processing would hold more than %d series in memory: choose fewer by name or label, or raise --prom-max-series", e.Max)
-}
-
-// family reads what there is under a stored name, or only what came since it was read last.
-func (x *index) family(ctx context.Context, stored string) (*family, error) {
-	x.mu.Lock()
-	f := x.families[stored]
-	if f == nil {
-		f = &family{known: map[uint64]*entry{}, entries: map[metricKey][]*entry{}}
-		x.families[stored] = f
-	}
-	x.mu.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.loaded.IsZero() && time.Since(f.loaded) < x.ttl {
-		return f, nil
-	}
-	senders, err := x.resources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var missing []uint64
-	if f.loaded.IsZero() {
-		err = x.readSeries(ctx, f, stored, nil, senders)
-	} else if missing, err = x.seen(ctx, f, stored); err == nil && len(missing) > 0 {
-		err = x.readSeries(ctx, f, stored, missing, senders)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f.loaded = time.Now()
-	x.account(f, stored)
-	return f, nil
-}
-
-// account keeps the number of kept series under its bound by forgetting the families read longest ago.
-func (x *index) account(f *family, stored string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.kept += len(f.known) - f.size
-	f.size = len(f.known)
-	for x.kept > x.max && len(x.families) > 1 {
-		oldest := ""
-		for name, other := range x.families {
-			if name != stored && other.size > 0 && (oldest == "" || other.loaded.Before(x.families[oldest].loaded)) {
-				oldest = name
-			}
-		}
-		if oldest == "" {
-			return
-		}
-		x.kept -= x.families[oldest].size
-		delete(x.families, oldest)
-	}
-}
-
-// seen reads again when series were seen, and tells those not known yet.
-func (x *index) seen(ctx context.Context, f *family, stored string) (missing []uint64, err error) {
-	var fingerprint proto.ColUInt64
-	var first, last proto.ColUInt32
-	err = x.columns.run(ctx, statement{
-		sql:    `SELECT fingerprint, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last FROM {{metric_series}} WHERE name = {name:String}`,
-		params: map[string]any{"name": stored},
-		result: proto.Results{{Name: "fingerprint", Data: &fingerprint}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
-		block: func() error {
-			for i, fp := range fingerprint {
-				if e := f.known[fp]; e == nil {
-					missing = append(missing, fp)
-				} else if l, b := int64(last[i])*1000, int64(first[i])*1000; l > e.last || b < e.first {
-					f.known[fp] = &entry{fp, e.labels, min(b, e.first), max(l, e.last)} // others may hold the old one
-				}
-			}
-			return nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	for k, all := range f.entries {
-		fresh := make([]*entry, len(all)) // others may read the old one
-		for i, e := range all {
-			fresh[i] = f.known[e.fingerprint]
-		}
-		f.entries[k] = fresh
-	}
-	return missing, nil
-}
-
-// readSeries adds the series under a stored name, or those of them that are missing. Called with f.mu held.
-func (x *index) readSeries(ctx context.Context, f *family, stored string, missing []uint64, senders map[uint64]*resource) error {
-	var fingerprint, sender proto.ColUInt64
-	var typ, temporality, unit proto.ColStr
-	var monotonic, exact proto.ColUInt8
-	var first, last proto.ColUInt32
-	keys, values := new(proto.ColStr).Array(), new(proto.ColStr).Array()
-	st := statement{
-		sql: `SELECT fingerprint, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact, toUInt64(resource) AS r,
-mapKeys(attributes) AS keys, mapValues(attributes) AS values, toUnixTimestamp(first_seen) AS first, toUnixTimestamp(last_seen) AS last
-FROM {{metric_series}} WHERE name = {name:String}`,
-		params: map[string]any{"name": stored, "scope": ExactScope},
-		result: proto.Results{{Name: "fingerprint", Data: &fingerprint}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
-			{Name: "exact", Data: &exact}, {Name: "r", Data: &sender}, {Name: "keys", Data: keys}, {Name: "values", Data: values}, {Name: "first", Data: &first}, {Name: "last", Data: &last}},
-	}
-	if missing != nil {
-		st.chosen, st.sql = missing, st.sql+" AND fingerprint IN (SELECT fingerprint FROM chosen)"
-	}
-	added := map[metricKey][]*entry{}
-	b := labels.NewScratchBuilder(16)
-	st.block = func() error {
-		for i, fp := range fingerprint {
-			if e := f.known[fp]; e != nil {
-				e.first, e.last = min(e.first, int64(first[i])*1000), max(e.last, int64(last[i])*1000)
-				continue
-			}
-			if len(f.known) >= x.max {
-				return ErrTooManySeries{x.max}
-			}
-			e := &entry{fingerprint: fp, first: int64(first[i]) * 1000, last: int64(last[i]) * 1000}
-			if exact[i] == 1 {
-				b.Reset()
-				ks, vs := keys.Row(i), values.Row(i)
-				for j, k := range ks {
-					b.Add(k, vs[j])
-				}
-				b.Sort()
-				e.labels = b.Labels()
-			} else {
-				e.labels = x.tr.labelsOf(&b, keys.Row(i), values.Row(i), senders[sender[i]], true)
-			}
-			f.known[fp] = e
-			k := metricKey{stored, typ.Row(i), temporality.Row(i), unit.Row(i), monotonic[i] == 1, exact[i] == 1}
-			added[k] = append(added[k], e)
-		}
-		return nil
-	}
-	if err := x.columns.run(ctx, st); err != nil {
-		return err
-	}
-	for k, es := range added {
-		all := append(slices.Clone(f.entries[k]), es...)
-		slices.SortFunc(all, func(a, b *entry) int { return labels.Compare(a.labels, b.labels) })
-		f.entries[k] = all
-	}
-	return nil
 }
