@@ -62,13 +62,15 @@ func codeOnly(inc anomaly.Incident) bool {
 // than those of requests and do not hold them up.
 func (w *Watch) runFunctions() {
 	var f *functions
+	var since time.Time
 	for wait := time.Second; w.pause(wait); {
 		wait = costEvery
-		if !w.ready() {
+		at, ready := w.ready()
+		if !ready {
 			f, wait = nil, time.Second
 			continue
 		}
-		if f == nil {
+		if f == nil || !at.Equal(since) { // history that came late is learned as well
 			learned := newFunctions(w.Sensitivity())
 			if err := w.learnFunctions(learned, w.o.Now().Add(-costLag).Truncate(time.Minute)); err != nil {
 				if w.ctx.Err() == nil {
@@ -77,17 +79,17 @@ func (w *Watch) runFunctions() {
 				}
 				continue
 			}
-			f = learned
+			f, since = learned, at
 		}
 		w.roundOfFunctions(f, w.o.Now().Add(-costLag).Truncate(time.Minute))
 	}
 }
 
-// ready says that this process has learned what is stored and opens incidents.
-func (w *Watch) ready() bool {
+// ready says that this process has learned what is stored, and when, and that it opens incidents.
+func (w *Watch) ready() (learned time.Time, ready bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.engine != nil && w.leading
+	return w.learned, w.engine != nil && w.leading
 }
 
 // learnFunctions reads the hours and blocks before a moment, and takes up the alarms that were open.

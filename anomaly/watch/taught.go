@@ -109,7 +109,7 @@ func (t *taught) silent(a anomaly.Alarm) bool {
 			continue
 		}
 		s := m.Subject
-		if s.Service == a.Subject.Service && (s.Operation == "" || s.Operation == a.Subject.Operation) && (s.Symptom == "" || s.Symptom == a.Symptom) {
+		if s.Service == a.Subject.Service && (s.Operation == "" || s.Operation == a.Subject.Operation) && (s.Symptom == "" || s.Symptom == a.Symptom || s.Symptom == anomaly.SymptomCode && a.Code != nil) {
 			return true
 		}
 	}
