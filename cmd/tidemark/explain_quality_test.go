@@ -56,7 +56,7 @@ func TestExplainQuality(t *testing.T) {
 				dir = filepath.Join(kept, "seed"+seed)
 			}
 			p := startProduct(t, dir, "--self-telemetry=false", "--edges-interval", "1s")
-			truth := simulate(t, p, simshop, seed, filepath.Join(dir, "truth.json"))
+			truth := simulate(t, p, simshop, seed, filepath.Join(dir, "truth.json"), "-history", "4d", "-faults-per-day", "6", "-signals", "traces,logs")
 			dsn, said, err := p.tidemark(t, "clickhouse-dsn")
 			if err != nil {
 				t.Fatalf("clickhouse-dsn: %v\n%s", err, said)
@@ -75,8 +75,9 @@ func TestExplainQuality(t *testing.T) {
 	}
 }
 
-// simulate fills a product with four days of a shop and waits until all of it can be asked for.
-func simulate(t *testing.T, p *product, simshop, seed, file string) (truth shopTruth) {
+// simulate fills a product with days of a shop, as args say, and waits until all of it can be asked for. Where a former
+// run has left file, what the shop did, it is filled already.
+func simulate(t *testing.T, p *product, simshop, seed, file string, args ...string) (truth shopTruth) {
 	t.Helper()
 	if b, err := os.ReadFile(file); err == nil {
 		if err := json.Unmarshal(b, &truth); err != nil {
@@ -89,7 +90,7 @@ func simulate(t *testing.T, p *product, simshop, seed, file string) (truth shopT
 		end = end.Add(-24 * time.Hour)
 	}
 	written := filepath.Join(t.TempDir(), "truth.json")
-	run := exec.Command(simshop, "run", "-grpc", p.grpc, "-history", "4d", "-rate", "2", "-seed", seed, "-faults-per-day", "6", "-end", end.Format(time.RFC3339), "-signals", "traces,logs", "-truth", written)
+	run := exec.Command(simshop, append([]string{"run", "-grpc", p.grpc, "-rate", "2", "-seed", seed, "-end", end.Format(time.RFC3339), "-truth", written}, args...)...)
 	var said bytes.Buffer
 	run.Stderr = &said
 	if err := run.Run(); err != nil {
@@ -120,8 +121,8 @@ func simulate(t *testing.T, p *product, simshop, seed, file string) (truth shopT
 
 // shopTruth is what a simulation did, as simshop writes it.
 type shopTruth struct {
-	Start  time.Time
-	Faults []shopFault
+	Start, End time.Time
+	Faults     []shopFault
 }
 
 type shopFault struct {
