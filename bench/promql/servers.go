@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -73,7 +74,12 @@ func startPrometheus(s settings) (*server, error) {
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o644); err != nil {
 		return nil, err
 	}
-	const addr = "127.0.0.1:39090"
+	free, err := net.Listen("tcp", "127.0.0.1:0") // Prometheus does not tell which port it was given
+	if err != nil {
+		return nil, err
+	}
+	addr := free.Addr().String()
+	free.Close()
 	srv.cmd = exec.Command(s.prometheus, "--config.file", config, "--storage.tsdb.path", srv.dir, "--web.listen-address", addr, "--web.enable-remote-write-receiver",
 		"--storage.tsdb.retention.time", "400d", "--log.level", "warn")
 	srv.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
