@@ -125,7 +125,7 @@ func TestGrantedTime(t *testing.T) {
 	e, conn := open(t, Options{})
 	shop(t, conn)
 	code, body := get(t, e, "/api/v1/query", url.Values{"query": {"jobs_done_total"}, "timeout": {"0.000001"}})
-	if code != http.StatusServiceUnavailable || !strings.Contains(body, `"errorType":"timeout","error":"query timed out in`) {
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, `"errorType":"timeout"`) || !strings.Contains(body, "query timed out in") {
 		t.Errorf("%d %s", code, body)
 	}
 }

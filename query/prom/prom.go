@@ -84,7 +84,8 @@ type Engine struct {
 	rules   func() []RuleGroup // nil: none
 	took    *prometheus.HistogramVec
 
-	pushFrom int64 // samples from which on parts are pushed down
+	pushFrom int64         // samples from which on parts are pushed down
+	pushing  chan struct{} // the chunks of them that are there
 }
 
 // New makes an engine over db's store.
@@ -94,7 +95,7 @@ func New(db *query.DB, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom}
+	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom, pushing: make(chan struct{}, pushSlots)}
 	e.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tidemark_promql_duration_seconds",
 		Help: "Time to answer a question of the Prometheus API, by endpoint and status.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"endpoint", "status"})
 	if o.Registerer != nil {

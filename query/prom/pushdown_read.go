@@ -15,13 +15,15 @@ import (
 
 const (
 	// chunkSamples is how many samples are read at a time, about.
-	chunkSamples = 2_000_000
+	chunkSamples = 1_000_000
 	// mostChunk is how many series are read at a time at most. More would have halves of fingerprints in common.
 	mostChunk = 2_000
 	// firstChunk is how many series are read at first, to see how many samples they have.
-	firstChunk = 64
+	firstChunk = 32
 	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
 	pushWorkers = 4
+	// pushSlots is how many chunks of all questions there are at once: each takes 16 bytes a sample twice over, some 30 MB.
+	pushSlots = 4
 )
 
 // chunk is what a worker reads at a time.
@@ -64,18 +66,17 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 					cancel(fmt.Errorf("evaluate %s: %v: %w", v.part.call, x, errNotPushed))
 				}
 			}()
-			c := chunks.Get().(*chunk)
-			defer chunks.Put(c)
 			worker := v.worker()
-			for entries := next(); len(entries) > 0 && ctx.Err() == nil; entries = next() {
-				err := c.read(ctx, v, p, entries, w)
-				if err == nil {
-					learned(len(entries), len(c.t))
-					err = worker.chunk(p, entries, c)
+			for ctx.Err() == nil {
+				entries := next()
+				if len(entries) == 0 {
+					break
 				}
+				samples, err := worker.one(ctx, p, entries, w)
 				if err != nil {
 					cancel(err)
 				}
+				learned(len(entries), samples)
 			}
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -84,6 +85,22 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// one reads and evaluates one chunk. It tells how many samples it had.
+func (w *worker) one(ctx context.Context, p picked, entries []*entry, between window) (samples int, err error) {
+	select {
+	case w.plan.e.pushing <- struct{}{}:
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	defer func() { <-w.plan.e.pushing }()
+	c := chunks.Get().(*chunk)
+	defer chunks.Put(c)
+	if err := c.read(ctx, w.evaluation, p, entries, between); err != nil {
+		return 0, err
+	}
+	return len(c.t), w.chunk(p, entries, c)
 }
 
 // chunk evaluates what has been read.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
 )
@@ -60,12 +61,19 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 		close(set.done)
 		return set
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	asked, cancel := context.WithCancel(ctx)
 	context.AfterFunc(q.closed, cancel)
 	q.wg.Go(func() {
 		defer close(set.done)
 		defer cancel()
-		set.all, set.err = q.read(ctx, w, hints, matchers)
+		if set.all, set.err = q.read(asked, w, hints, matchers); set.err != nil { // whatever it was that ended
+			switch ctx.Err() {
+			case context.DeadlineExceeded:
+				set.err = promql.ErrQueryTimeout("expression evaluation")
+			case context.Canceled:
+				set.err = promql.ErrQueryCanceled("expression evaluation")
+			}
+		}
 	})
 	return set
 }
