@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -137,13 +138,19 @@ func (w *Watch) metricSeries(ctx context.Context, s anomaly.Subject, fromMS, toM
 		return out, err
 	}
 	out.Unit = q.unit
+	var last judged
 	for at := fromMS; at < toMS; at += stepMS {
 		var n float64
 		var sum anomaly.Verdict
 		for len(points) > 0 && points[0].at*1000 < at+stepMS {
 			v := points[0].verdict
+			last = points[0]
 			points, n = points[1:], n+1
 			sum.Value, sum.Expected, sum.Lower, sum.Upper = sum.Value+v.Value, sum.Expected+v.Expected, sum.Lower+v.Lower, sum.Upper+v.Upper
+		}
+		if n == 0 && at < (last.at+60)*1000 { // a step within a minute
+			v := last.verdict
+			n, sum = 1, anomaly.Verdict{Value: math.NaN(), Expected: v.Expected, Lower: v.Lower, Upper: v.Upper}
 		}
 		out.TS = append(out.TS, at)
 		for _, x := range []struct {

@@ -257,15 +257,22 @@ func (m *meters) settle(at int64, x *metric) {
 	}
 	x.seen = at
 	verdict := x.detector.Observe(time.Unix(at, 0), v)
-	if m.record != nil {
-		m.record(x, at, verdict)
-	}
 	if at-x.since < youngest {
+		m.note(x, at, verdict)
 		return
 	}
 	f := x.find(v, verdict)
+	verdict.Expected, verdict.Lower, verdict.Upper = f.expected, f.lower, f.upper
+	m.note(x, at, verdict)
 	x.exhaust(v, f)
 	m.move(at, x, f, verdict.Threshold)
+}
+
+// note tells who asks how a minute was judged.
+func (m *meters) note(x *metric, at int64, v anomaly.Verdict) {
+	if m.record != nil {
+		m.record(x, at, v)
+	}
 }
 
 // find says how surprising a value is, in view of what was expected when the metric went off.
