@@ -24,10 +24,10 @@ export function marksOver(range: Range, b: Pick<BandsAnswer, "incidents" | "depl
 const MOST_DEPLOYS = 12;
 
 /** Marks of some services, or of all; deploys name their service where several are meant. */
-export function marksFor(services: readonly string[], deployments: readonly Deployment[], open: readonly Incident[], now: number): Marker[] {
+export function marksFor(services: readonly string[], deployments: readonly Deployment[], incidents: readonly Incident[], now: number): Marker[] {
   const concerns = (s: string) => services.length === 0 || services.includes(s);
   const mine = deployments.filter((d) => concerns(d.service));
   const deploys = mine.length > MOST_DEPLOYS ? [] : mine.map((d): Marker => ({ at: Date.parse(d.ts), label: services.length === 1 ? d.version : `${d.service} ${d.version}`, kind: "deploy" }));
-  const anomalies = open.filter((i) => i.services.some(concerns)).map((i): Marker => ({ at: moment(i.started_at) ?? now, to: now, label: i.title, kind: "anomaly" }));
+  const anomalies = incidents.filter((i) => i.services.some(concerns)).map((i): Marker => ({ at: moment(i.started_at) ?? now, to: moment(i.resolved_at) ?? now, label: i.title, kind: "anomaly" }));
   return [...deploys, ...anomalies];
 }

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "react";
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
-import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, ensureSyntaxTree, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { linter, lintKeymap } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, hoverTooltip, keymap, placeholder as placeholderOf, tooltips } from "@codemirror/view";
@@ -84,7 +84,8 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
       }),
     });
     view.current = v;
-    if (autoFocus) v.focus();
+    // It comes late: whoever has begun elsewhere is not taken away from there.
+    if (autoFocus && document.activeElement === document.body) v.focus();
     return () => {
       v.destroy();
       promql.destroy();
@@ -104,12 +105,16 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
   return <div ref={host} className={css.field} data-testid="promql" data-prom-field />;
 }
 
+const PARSE_MS = 500;
+
 /** What cannot be read, with variables taken for what they stand for. */
 function check(promql: PromQLExtension) {
   return (v: EditorView) => {
     const text = v.state.doc.toString();
     if (text.trim() === "") return [];
-    const parser = new Parser(EditorState.create({ doc: mask(text), extensions: [promql.asExtension()] }));
+    const masked = EditorState.create({ doc: mask(text), extensions: [promql.asExtension()] });
+    ensureSyntaxTree(masked, text.length, PARSE_MS);
+    const parser = new Parser(masked.update({}).state); // which takes the whole tree over
     parser.analyze();
     return parser.getDiagnostics();
   };

@@ -168,7 +168,7 @@ function useMarkers(d: Dashboard, by: ReturnType<typeof useVariables>["by"]) {
   const scope = useScope();
   const service = by.get("service") ?? by.get("service_name");
   const names = service && !service.chosen.includes(ALL) ? valuesOf(service) : [];
-  const all = useMarks(scope, names);
+  const all = useMarks(scope, names, { past: true });
   const { deploys, incidents } = d.annotations;
   return useMemo(() => all.filter((m) => (m.kind === "deploy" ? deploys : incidents)), [all, deploys, incidents]);
 }
