@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -26,6 +28,40 @@ import (
 func TestMain(m *testing.M) { storetest.Main(m) }
 
 // serve starts the surface on a fresh store with a little of everything in it.
+// oneTarget is a configured target, which cannot be changed.
+var oneTarget = ProfileTargets{
+	List: func() TargetsAnswer {
+		return TargetsAnswer{Types: []string{"cpu"}, Targets: []ProfileTarget{{ID: "t", Source: "configuration", Types: []string{"cpu"}, Labels: map[string]string{"a": "b"}}}}
+	},
+	Add: func(_ context.Context, w ProfileTargetWish) (ProfileTarget, error) {
+		if w.Auth.Kind == "digest" {
+			return ProfileTarget{}, &query.InputError{Field: "auth.kind", Reason: "is none of ours"}
+		}
+		return ProfileTarget{ID: "new", Service: w.Service, Types: w.Types, Labels: w.Labels, Auth: TargetAuth{Kind: w.Auth.Kind, HasSecret: w.Auth.Password != ""}}, nil
+	},
+	Change: func(context.Context, string, ProfileTargetWish) (ProfileTarget, error) {
+		return ProfileTarget{}, ErrFixedTarget
+	},
+	Remove: func(context.Context, string) error { return ErrFixedTarget },
+}
+
+func TestProfileTargets(t *testing.T) {
+	s, _ := serve(t, nil)
+	at := s.URL + "/api/v1/profiles/targets"
+	res, b := fetch(t, "POST", at, `{"service":"shop","url":"http://x","types":["cpu"],"auth":{"kind":"basic","username":"me","password":"s3cret"}}`)
+	if res.StatusCode != 200 || strings.Contains(string(b), "s3cret") || !strings.Contains(string(b), `"has_secret":true`) {
+		t.Errorf("added: %d %s", res.StatusCode, b)
+	}
+	if res, b := fetch(t, "POST", at, `{"service":"shop","auth":{"kind":"digest"}}`); res.StatusCode != 400 || !strings.Contains(string(b), `"field":"auth.kind"`) {
+		t.Errorf("a field that is wrong: %d %s", res.StatusCode, b)
+	}
+	for method, body := range map[string]string{"PUT": `{"service":"shop"}`, "DELETE": ""} {
+		if res, b := fetch(t, method, at+"/t", body); res.StatusCode != 409 || !strings.Contains(string(b), "configuration") {
+			t.Errorf("%s of a configured target: %d %s", method, res.StatusCode, b)
+		}
+	}
+}
+
 func serve(t testing.TB, change func(*Options)) (*httptest.Server, driver.Conn) {
 	t.Helper()
 	conn, _ := storetest.DB(t)
@@ -47,6 +83,7 @@ func serve(t testing.TB, change func(*Options)) (*httptest.Server, driver.Conn) 
 		Web:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page "+r.URL.Path) }),
 		Metrics:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") }),
 		Registerer:        registry,
+		ProfileTargets:    &oneTarget,
 	}
 	if change != nil {
 		change(&o)
@@ -308,5 +345,16 @@ func TestWithoutTheQueryRole(t *testing.T) {
 		if res, b := fetch(t, "GET", s.URL+"/api/v1"+path, ""); res.StatusCode != want {
 			t.Errorf("%s: %d %s, want %d", path, res.StatusCode, b, want)
 		}
+	}
+}
+
+// go tool pprof reads a merged profile from its address.
+func TestGoToolPprofReadsTheAddress(t *testing.T) {
+	s, _ := serve(t, nil)
+	cmd := exec.Command("go", "tool", "pprof", "-top", "-unit=ns", s.URL+"/api/v1/profiles/pprof?service=a/b&type=cpu&from=now-1h")
+	cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "main.work") || !strings.Contains(string(out), "Type: cpu") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }
