@@ -21,34 +21,42 @@ type past struct {
 	took time.Duration
 }
 
-// lookBack learns anew when history came after it had been learned: a sender that was cut off, or somebody who brings
-// the past along. It waits until no more of it comes.
+// looking is what was seen when the past was looked at last.
+type looking struct {
+	rows  uint64
+	until time.Time // before which nothing is learned again
+}
+
+// lookBack learns anew when history came after it had been learned: of a sender that was cut off, or of somebody who
+// brings the past along.
 func (w *Watch) lookBack() {
-	var seen uint64
-	var rested time.Time
+	var l looking
 	for w.pause(lookBackEvery) {
-		w.mu.Lock()
-		p := w.past
-		w.mu.Unlock()
-		if p.to.IsZero() {
-			continue
-		}
-		n, err := w.pastRows(w.ctx, p.to)
-		if err != nil {
-			continue // the rounds say that the store cannot be read
-		}
-		grows := float64(n) > 1.01*float64(seen)
-		seen = n
-		if grows || n < p.rows+lateLeast || float64(n) < (1+lateGrowth)*float64(p.rows) || w.o.Now().Before(rested) {
-			continue
-		}
-		if w.learnLate() {
-			w.mu.Lock()
-			rested = w.o.Now().Add(lateRest * w.past.took)
-			w.mu.Unlock()
-			seen = 0
-		}
+		w.look(&l)
 	}
+}
+
+// look learns history that came late once no more of it comes, and says whether it has.
+func (w *Watch) look(l *looking) bool {
+	w.mu.Lock()
+	p := w.past
+	w.mu.Unlock()
+	if p.to.IsZero() {
+		return false
+	}
+	n, err := w.pastRows(w.ctx, p.to)
+	if err != nil {
+		return false // the rounds say that the store cannot be read
+	}
+	grows := float64(n) > 1.01*float64(l.rows)
+	l.rows = n
+	if grows || n < p.rows+lateLeast || float64(n) < (1+lateGrowth)*float64(p.rows) || w.o.Now().Before(l.until) || !w.learnLate() {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*l = looking{until: w.o.Now().Add(lateRest * w.past.took)}
+	return true
 }
 
 // pastRows counts what is stored of the time before a moment.
