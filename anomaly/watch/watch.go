@@ -1,7 +1,9 @@
 // Package watch runs detection: every ten seconds it reads all series of requests in one query, asks the detectors of
 // package anomaly what is not normal, has package explain group what belongs together, and keeps the incidents that
-// come of it from opening to resolution. Its main type is Watch. Its invariant: what it decides depends on what is
-// stored alone, so that Backtest over the same rows decides as it did live, and a restart neither forgets nor fires.
+// come of it from opening to resolution; calls between services and metrics are judged once a minute. Of several
+// processes on one store one does all that, by a lease. Its main type is Watch. Its invariant: what it decides depends
+// on what is stored alone, so that Backtest over the same rows decides as it did live, and a restart neither forgets nor
+// fires.
 package watch
 
 import (
