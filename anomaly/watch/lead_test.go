@@ -81,7 +81,7 @@ func (s *stored) process(name string) *Watch {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w.lease.length, w.lease.renew, w.lease.settle = 20*time.Second, 15*time.Second, 600*time.Millisecond
+	w.lease.length, w.lease.renew, w.lease.settle = 10*time.Minute, 9*time.Minute, 600*time.Millisecond
 	s.t.Cleanup(w.cancel)
 	if !w.learnHistory() {
 		s.t.Fatal("history is not learned")

@@ -14,7 +14,7 @@ import (
 
 func shortLease(conn driver.Conn, holder string) *lease {
 	l := newLease(conn, holder)
-	l.length, l.renew, l.settle = 4*time.Second, 3*time.Second, 600*time.Millisecond
+	l.length, l.renew, l.settle = 6*time.Second, 5*time.Second, 600*time.Millisecond
 	return l
 }
 
@@ -35,7 +35,7 @@ func TestOneHoldsTheLease(t *testing.T) {
 	a, b := shortLease(conn, "a"), shortLease(conn, "b")
 	mustHold(t, a, true, "nobody has it")
 	mustHold(t, b, false, "a has it")
-	for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(800 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < 7*time.Second; time.Sleep(800 * time.Millisecond) {
 		mustHold(t, a, true, "it is prolonged")
 		mustHold(t, b, false, "a prolongs it")
 	}
@@ -44,7 +44,7 @@ func TestOneHoldsTheLease(t *testing.T) {
 	}
 	mustHold(t, b, true, "a has given it back")
 	mustHold(t, a, false, "b has it")
-	time.Sleep(4100 * time.Millisecond) // b is gone without giving it back
+	time.Sleep(6100 * time.Millisecond) // b is gone without giving it back
 	mustHold(t, a, true, "b's is over")
 	mustHold(t, b, false, "b comes back")
 	again := shortLease(conn, "a")
@@ -72,6 +72,6 @@ func TestClaimsAtOnce(t *testing.T) {
 		if n := holds.Load(); n > 1 {
 			t.Errorf("%d hold it at once", n)
 		}
-		time.Sleep(4100 * time.Millisecond)
+		time.Sleep(6100 * time.Millisecond)
 	}
 }
