@@ -25,6 +25,7 @@ describe("scales of a comparison", () => {
     const say = (v: number) => `${v} ms`;
     expect(changeWords(150, 100, say)).toBe("+50 ms, +50 %");
     expect(changeWords(95, 100, say)).toBe("−5 ms, −5.0 %");
+    expect(changeWords(0.1 + 0.2, 0.3, say)).toBe("as before");
     expect(changeWords(3, 0, say)).toBe("new");
     expect(changeWords(0, 3, say)).toBe("gone");
   });

@@ -51,5 +51,6 @@ export function changeWords(now: number, was: number, say: (v: number) => string
   if (was === 0) return now === 0 ? "not there" : "new";
   if (now === 0) return "gone";
   const d = now - was;
+  if (Math.abs(d) < 1e-9 * was) return "as before";
   return `${d < 0 ? "−" : "+"}${say(Math.abs(d))}, ${d < 0 ? "−" : "+"}${percent(Math.abs(now / was - 1))}`;
 }
