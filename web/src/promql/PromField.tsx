@@ -1,7 +1,7 @@
 // An editor of PromQL: completion, help under the pointer, squiggles where it cannot be read. It lives in a shadow
 // root, because there CodeMirror's styles are adopted sheets, which the content security policy allows.
 import { useEffect, useRef } from "react";
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
 import { bracketMatching, ensureSyntaxTree, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { linter, lintKeymap } from "@codemirror/lint";
@@ -46,6 +46,12 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
 
   useEffect(() => {
     const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
+    const run = (e: EditorView) => {
+      if (!latest.current.onRun) return false;
+      closeCompletion(e); // it would lie over the answer
+      latest.current.onRun();
+      return true;
+    };
     const promql = new PromQLExtension().activateLinter(false).setComplete({ remote: completionClient });
     const v = new EditorView({
       parent: root,
@@ -67,9 +73,9 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
           theme,
           Prec.highest(
             keymap.of([
-              { key: "Enter", run: (e) => (completionStatus(e.state) === "active" ? acceptCompletion(e) : latest.current.onRun ? (latest.current.onRun(), true) : false) },
+              { key: "Enter", run: (e) => (completionStatus(e.state) === "active" ? acceptCompletion(e) : run(e)) },
               { key: "Shift-Enter", run: insertNewlineAndIndent },
-              { key: "Mod-Enter", run: () => (latest.current.onRun?.(), true) },
+              { key: "Mod-Enter", run },
               { key: "Mod-Space", run: startCompletion },
             ]),
           ),
