@@ -7,6 +7,8 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ClickHouse/ch-go"
@@ -18,6 +20,8 @@ const (
 	chunkSamples = 1_000_000
 	// mostChunk is how many series are read at a time at most. More would have halves of fingerprints in common.
 	mostChunk = 2_000
+	// fewSeries are named in the statement; more are sent beside it, which costs some milliseconds.
+	fewSeries = 200
 	// firstChunk is how many series are read at first, to see how many samples they have.
 	firstChunk = 32
 	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
@@ -175,7 +179,15 @@ AND throwIf(bitAnd(flags, %d) != 0) = 0`,
 		params: map[string]any{"name": p.stored},
 		result: proto.Results{{Name: "s", Data: &series}, {Name: "t", Data: &ts}, {Name: "v", Data: &values}},
 	}
-	if !p.whole {
+	switch {
+	case p.whole: // those between the first and the last are these
+	case len(entries) <= fewSeries:
+		list := make([]string, len(entries))
+		for i, e := range entries {
+			list[i] = strconv.FormatUint(e.fingerprint, 10)
+		}
+		st.sql += " AND series IN (" + strings.Join(list, ",") + ")"
+	default:
 		st.sql += " AND series IN (SELECT fingerprint FROM chosen)"
 		st.chosen = make([]uint64, len(entries))
 		for i, e := range entries {
