@@ -129,7 +129,7 @@ func (x *index) readCatalog(ctx context.Context) ([]*metric, error) {
 	var first, last proto.ColUInt32
 	err := x.columns.run(ctx, statement{
 		sql: `SELECT CAST(name, 'String') AS n, CAST(type, 'String') AS t, CAST(temporality, 'String') AS p, CAST(unit, 'String') AS u, toUInt8(monotonic) AS m, startsWith(CAST(scope, 'String'), {scope:String}) AS exact,
-any(CAST(description, 'String')) AS d, uniq(fingerprint) AS c, min(toUnixTimestamp(first_seen)) AS first, max(toUnixTimestamp(last_seen)) AS last
+max(CAST(description, 'String')) AS d, uniq(fingerprint) AS c, min(toUnixTimestamp(first_seen)) AS first, max(toUnixTimestamp(last_seen)) AS last
 FROM {{metric_series}} GROUP BY n, t, p, u, m, exact`,
 		params: map[string]any{"scope": ExactScope},
 		result: proto.Results{{Name: "n", Data: &name}, {Name: "t", Data: &typ}, {Name: "p", Data: &temporality}, {Name: "u", Data: &unit}, {Name: "m", Data: &monotonic},
