@@ -240,23 +240,28 @@ export interface FunctionRow extends FlameFrame {
 
 /** Every function with what it takes by itself and with what it calls; a recursive call counts once. */
 export function functions(f: Flame): FunctionRow[] {
-  const rows: FunctionRow[] = f.frames.map((x) => ({ ...x, self: 0, total: 0, baseSelf: 0, baseTotal: 0 }));
-  const open = new Int32Array(f.frames.length);
+  const n = f.frames.length;
+  // Sums in flat arrays: adding to fields of objects allocates with every call.
+  const [self, total, baseSelf, baseTotal] = [new Float64Array(n), new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  const open = new Int32Array(n);
   const path: number[] = [];
   for (let i = 1; i < f.frame.length; i++) {
     while (path.length && f.end[path[path.length - 1]!]! <= i) open[f.frame[path.pop()!]!]!--;
     const fr = f.frame[i]!;
-    const row = rows[fr]!;
-    row.self += f.self[i]!;
-    row.baseSelf += f.baseSelf?.[i] ?? 0;
+    self[fr]! += f.self[i]!;
+    if (f.baseSelf) baseSelf[fr]! += f.baseSelf[i]!;
     if (open[fr] === 0) {
-      row.total += f.total[i]!;
-      row.baseTotal += f.baseTotal?.[i] ?? 0;
+      total[fr]! += f.total[i]!;
+      if (f.baseTotal) baseTotal[fr]! += f.baseTotal[i]!;
     }
     open[fr]!++;
     path.push(i);
   }
-  return rows.filter((r) => r.total || r.baseTotal);
+  const rows: FunctionRow[] = [];
+  f.frames.forEach((x, i) => {
+    if (total[i] || baseTotal[i]) rows.push({ function: x.function, package: x.package, file: x.file, line: x.line, self: self[i]!, total: total[i]!, baseSelf: baseSelf[i]!, baseTotal: baseTotal[i]! });
+  });
+  return rows;
 }
 
 /** A search as a regular expression, or as plain text if it is none. Capitals matter only when there are some. */
