@@ -11,8 +11,9 @@ const MINUTE = 60_000;
 
 interface Released {
   product: Product;
-  /** An order that 1.5.0 answered. */
+  /** An order that 1.5.0 answered, and about when. */
   order: SentSpan;
+  orderMs: number;
 }
 
 const test = base.extend<object, { released: Released }>({
@@ -24,7 +25,7 @@ const test = base.extend<object, { released: Released }>({
       await sendOrders(product.otlp, { version: "1.4.2", instance: "checkout-a", fromMs: now - 30 * MINUTE, minutes: 14, perMinute: 20 });
       await pushRelease(product.otlp, { version: "1.5.0", instance: "checkout-b", fromMs: now - 15 * MINUTE, minutes: 14 });
       const order = await sendOrders(product.otlp, { version: "1.5.0", instance: "checkout-b", fromMs: now - 15 * MINUTE, minutes: 14, perMinute: 20 });
-      await use({ product, order });
+      await use({ product, order, orderMs: now - MINUTE });
       await product.stop();
     },
     { scope: "worker", timeout: 120_000 },
@@ -133,7 +134,7 @@ test("the graph shows who calls whom, and pprof reads the selection", async ({ p
 });
 
 test("a span leads to what its process did, and says how exactly that is known", async ({ page, released }) => {
-  const { product, order } = released;
+  const { product, order, orderMs } = released;
   await page.goto(`${product.url}/traces/${order.traceId}`);
   await page.getByRole("treeitem", { name: /^checkout, POST \/checkout/ }).click();
   const detail = page.getByTestId("span-detail");
@@ -145,7 +146,7 @@ test("a span leads to what its process did, and says how exactly that is known",
 
   const spanId = new URL(page.url()).searchParams.get("span")!;
   const stacks = { "net/http.(*conn).serve;shop/checkout.(*Server).order;shop/own.Work@own/work.go:9": 30e6 };
-  await pushProfile(product.otlp, "checkout", "cpu", { "service.version": "1.5.0", "service.instance.id": "checkout-b" }, pprof(stacks, { timeMs: Date.now() - 1.5 * MINUTE, labels: { span_id: spanId, trace_id: order.traceId, endpoint: "POST /checkout" } }));
+  await pushProfile(product.otlp, "checkout", "cpu", { "service.version": "1.5.0", "service.instance.id": "checkout-b" }, pprof(stacks, { timeMs: orderMs - MINUTE / 2, labels: { span_id: spanId, trace_id: order.traceId, endpoint: "POST /checkout" } }));
   await page.reload();
   await expect(detail.getByRole("link", { name: "shop/own.Work" })).toBeVisible();
   await expect(detail.getByText(/No sample carries/)).toHaveCount(0);
