@@ -271,7 +271,19 @@ func (s *costSeries) noise(x *suspicion, pick func(*costCell) float64) float64 {
 		group(blocks, n)
 	}
 	group(hours, 1)
-	return anomaly.Variation(list)
+	ref := addUp(x.before)
+	cur := addUp(x.now)
+	share := max(pick(&ref.costCell)/ref.whole, .3*pick(&cur.costCell)/cur.whole, leastRise)
+	return math.Hypot(anomaly.Variation(list), math.Sqrt(runs(&cur.costCell, share)+runs(&ref.costCell, share)))
+}
+
+// runs is what the number of requests that a function ran for leaves to chance: a function that takes a tenth of the cost
+// may well be one that runs for a tenth of the requests, and where those are few, how many came is chance by itself.
+func runs(c *costCell, share float64) float64 {
+	if c.Requests == 0 {
+		return 0
+	}
+	return 1 / max(c.Requests*share, 1)
 }
 
 // usual says that a function cost about as much at this time of one of the days before.

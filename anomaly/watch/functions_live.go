@@ -358,8 +358,9 @@ func (x *suspicion) raise(now int64, detected time.Time, c anomaly.CodeChange) *
 	width := deviations * math.Sqrt(1/max(c.Samples[1], 1)+1/max(c.Samples[0], 1)+noise*noise)
 	a := &anomaly.Alarm{Subject: anomaly.Subject{Env: s.key.env, Service: s.key.service, Version: c.Version, Function: c.Function.Name}, Symptom: symptom, Channel: anomaly.ChannelProfile,
 		Began: c.Since, Detected: detected.UTC(), Unit: unit, Observed: c.Now, Expected: c.Was, Lower: c.Was * math.Exp(-width), Upper: min(c.Was*math.Exp(width), c.Was+.9*(c.Now-c.Was)),
-		Score: x.score, Once: onceInDays(x.score), Sample: c.Samples[0], History: float64(now-s.since) / 86400, Code: &c,
-		Paging: c.PerRequest && c.Cost == query.CostCPU && c.Share >= pagingRise}
+		Score: x.score, Once: onceInDays(x.score), Sample: c.Samples[0], History: float64(now-s.since) / 86400, Code: &c}
+	// Without a release, what is usual at this time of the day has to be known.
+	a.Paging = c.PerRequest && c.Cost == query.CostCPU && c.Share >= pagingRise && (c.Deployed || a.History >= 1)
 	c.Confidence *= confidence(a.History)
 	a.ID = alarmID(a.Subject, a.Symptom, a.Began)
 	s.open = append(s.open, &codeAlarm{alarm: a, high: now})
