@@ -3,17 +3,16 @@
 import { useEffect, useRef } from "react";
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
-import { bracketMatching, ensureSyntaxTree, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { linter, lintKeymap } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, hoverTooltip, keymap, placeholder as placeholderOf, tooltips } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
 import { functionIdentifierTerms, aggregateOpTerms } from "@prometheus-io/codemirror-promql/dist/esm/complete/promql.terms";
-import { Parser } from "@prometheus-io/codemirror-promql/dist/esm/parser";
 import { integer } from "@/lib/format";
 import { completionClient, knownMetrics } from "./client";
-import { mask } from "./mask";
+import { faults } from "./check";
 import { theme } from "./theme";
 import css from "./PromField.module.css";
 
@@ -67,10 +66,11 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
           syntaxHighlighting(highlight),
           autocompletion({ activateOnTyping: true, maxRenderedOptions: 60 }),
           promql.asExtension(),
-          linter(check(promql), { delay: 350 }),
+          linter((e) => faults(e.state.doc.toString()), { delay: 350 }),
           hoverTooltip(help, { hoverTime: 300 }),
           tooltips({ position: "fixed", parent: undefined }),
           theme,
+          EditorView.domEventHandlers({ beforeinput: replace }),
           Prec.highest(
             keymap.of([
               { key: "Enter", run: (e) => (completionStatus(e.state) === "active" ? acceptCompletion(e) : run(e)) },
@@ -111,19 +111,17 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
   return <div ref={host} className={css.field} data-testid="promql" data-prom-field />;
 }
 
-const PARSE_MS = 500;
-
-/** What cannot be read, with variables taken for what they stand for. */
-function check(promql: PromQLExtension) {
-  return (v: EditorView) => {
-    const text = v.state.doc.toString();
-    if (text.trim() === "") return [];
-    const masked = EditorState.create({ doc: mask(text), extensions: [promql.asExtension()] });
-    ensureSyntaxTree(masked, text.length, PARSE_MS);
-    const parser = new Parser(masked.update({}).state); // which takes the whole tree over
-    parser.analyze();
-    return parser.getDiagnostics();
-  };
+/**
+ * Replaces a selection without the browser, which would carry the style of what was selected over into the new text:
+ * an inline style, against the policy. What closes brackets around a selection is left to CodeMirror.
+ */
+function replace(e: InputEvent, v: EditorView): boolean {
+  if (e.isComposing || v.state.selection.main.empty) return false;
+  const text = e.inputType === "insertText" ? e.data : e.inputType.startsWith("deleteContent") ? "" : null;
+  if (text === null || /^[([{"'`]$/.test(text)) return false;
+  v.dispatch({ ...v.state.replaceSelection(text), userEvent: text ? "input.type" : "delete.selection", scrollIntoView: true });
+  e.preventDefault();
+  return true;
 }
 
 const FUNCTIONS = new Map([...functionIdentifierTerms, ...aggregateOpTerms].map((t) => [t.label, t] as const));

@@ -1,4 +1,3 @@
-import { useMemo } from "react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { scoped, statusQuery } from "@/api/queries";
@@ -63,7 +62,7 @@ export default function HostsPage() {
   );
 }
 
-const dashboardOf = (h: Host) => ({ to: "/dashboards/$id", params: { id: "hosts" }, search: { "var-host": choiceText([h.host]) } }) as never;
+const dashboardOf = (h: Host) => ({ to: "/dashboards/$id", params: { id: "hosts" }, search: { "var-host": choiceText([h.host]) } }) as unknown as { to: never; params: never; search: never };
 
 /** Where a share becomes unusual, and where it is about to break something. */
 const LIMITS = { cpu: [0.85, 0.95], memory: [0.88, 0.96], disk: [0.85, 0.94] } as const;
