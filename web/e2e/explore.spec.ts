@@ -45,6 +45,7 @@ test("the editor completes names and explains them; what cannot be read is said"
 
 test("the builder writes the PromQL", async ({ page, shop }) => {
   await page.goto(`${shop.product.url}/explore?build=1`);
+  await expect(page.getByText(/^\d+ metrics/)).toBeVisible();
   await page.getByRole("combobox", { name: "Metric", exact: true }).fill("worker_wait_seconds_bucket");
   await expect(field(page)).toContainText("histogram_quantile(0.95, sum by (le) (rate(worker_wait_seconds_bucket[$__rate_interval])))");
   await page.getByRole("combobox", { name: "One line for each value of" }).selectOption("queue");
