@@ -33,7 +33,7 @@ test("a target is added, says why it fails, is put right, paused and removed", a
     for (const type of ["CPU", "Goroutines", "Lock contention", "Blocking"]) await form.getByLabel(type, { exact: true }).uncheck();
     await form.getByLabel("Every").fill("5");
     await form.getByLabel("Authentication").selectOption("basic");
-    await form.getByLabel("Name").fill("me");
+    await form.getByLabel("Name", { exact: true }).fill("me");
     await form.getByLabel("Password").fill("wrong");
     await form.getByRole("button", { name: "Add target" }).click();
     const row = page.getByRole("list", { name: "Targets" }).getByRole("listitem").filter({ hasText: "cart" });
