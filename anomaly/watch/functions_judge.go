@@ -274,8 +274,15 @@ func (s *costSeries) noise(x *suspicion, pick func(*costCell) float64) float64 {
 	ref := addUp(x.before)
 	cur := addUp(x.now)
 	share := max(pick(&ref.costCell)/ref.whole, .3*pick(&cur.costCell)/cur.whole, leastRise)
-	return math.Hypot(anomaly.Variation(list), math.Sqrt(runs(&cur.costCell, share)+runs(&ref.costCell, share)))
+	chance := runs(&cur.costCell, share) + runs(&ref.costCell, share)
+	if x.previous != x.version {
+		chance *= releaseChance
+	}
+	return math.Hypot(anomaly.Variation(list), math.Sqrt(chance))
 }
+
+// releaseChance is how much of that counts against a new version, which is a reason by itself.
+const releaseChance = 0.2
 
 // runs is what the number of requests that a function ran for leaves to chance: a function that takes a tenth of the cost
 // may well be one that runs for a tenth of the requests, and where those are few, how many came is chance by itself.
