@@ -182,7 +182,9 @@ func (p *product) whatPeopleDo(t *testing.T, id string) {
 	if got, said := p.ask(t, "PUT", "/api/v1/sensitivity", `{"default":0.1,"overrides":[{"service":"back","operation":"GET /item","budget":0.001}]}`); got != http.StatusOK {
 		t.Errorf("sensitivity of an operation: %d %s", got, said)
 	}
-	var set struct{ Overrides []struct{ Service, Operation string } }
+	var set struct {
+		Overrides []struct{ Service, Operation string }
+	}
 	if p.get(t, "/api/v1/sensitivity", &set); len(set.Overrides) != 1 || set.Overrides[0].Operation != "GET /item" {
 		t.Errorf("sensitivity: %+v", set)
 	}
