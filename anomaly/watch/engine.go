@@ -45,7 +45,7 @@ type environment struct {
 }
 
 const (
-	fineReread  = 4    // steps of 10 s that are read again each time; with a minute to settle all since its beginning
+	fineReread  = 3    // steps of 10 s that are read again each time; with a minute to settle all since its beginning
 	settleAfter = 30   // seconds after which no more of a minute is waited for
 	youngest    = 3600 // seconds of history without which nothing is judged
 	forgotten   = 7 * 86400

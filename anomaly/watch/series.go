@@ -35,10 +35,10 @@ type series struct {
 	since, seen int64 // Unix seconds of the first and the last request
 	ring        ring
 	pending     cell
+	due         int32   // the last of its rows of the minute that is settled, plus one
 	expects     float64 // requests in the minute last settled
 	drop        float64 // the least of it that is usual
 	usual       usual
-	due         int32 // the last of its rows of the minute that is settled, plus one
 	spread      [len(spans)]spread
 	failures    anomaly.Errors
 	clump       clump
