@@ -202,7 +202,7 @@ func TestTitle(t *testing.T) {
 		"payment → pg: SELECT cards takes 2 s, usually 100 ms":                      with(alarm("payment", anomaly.SymptomLatency, 0), func(a *anomaly.Alarm) { a.Subject.Operation, a.Subject.Peer = "SELECT cards", "pg" }),
 		"payment on pod-7 fails for 20 % of requests, usually 0.1 %":                with(alarm("payment", anomaly.SymptomErrors, 0), func(a *anomaly.Alarm) { a.Subject.Instance = "pod-7" }),
 		"Checkout is up: share of failed requests of payment is 20 %":               with(alarm("payment", anomaly.SymptomErrors, 0), func(a *anomaly.Alarm) { a.Name = "Checkout is up" }),
-		"payment: jvm.memory.used is 2e+09 By, usually 1e+08 By":                    with(alarm("payment", anomaly.SymptomSaturation, 0), func(a *anomaly.Alarm) { a.Subject.Metric, a.Unit = "jvm.memory.used", "By" }),
+		"payment: jvm.memory.used is 1.86 GiB, usually 95.4 MiB":                    with(alarm("payment", anomaly.SymptomSaturation, 0), func(a *anomaly.Alarm) { a.Subject.Metric, a.Unit = "jvm.memory.used", "By" }),
 	} {
 		if got := title(a); got != want {
 			t.Errorf("title %q, want %q", got, want)
