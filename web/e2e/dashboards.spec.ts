@@ -201,6 +201,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     for (const path of [`/dashboards/${id}`, "/dashboards", "/hosts"]) {
       await page.goto(shop.product.url + path);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      if (path === "/hosts") await expect(page.getByText("No hosts in this range").or(page.getByRole("row").nth(1))).toBeVisible();
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     }
   });

@@ -2,7 +2,7 @@
 import type { CSSProperties, ReactNode } from "react";
 import { ApiError } from "@/api/client";
 import { Button } from "./Button";
-import { CopyText } from "./Copy";
+import { CodeBlock, CopyText } from "./Copy";
 import css from "./States.module.css";
 
 /** A grey shape of what comes. Give it the size of the real thing. */
@@ -34,7 +34,7 @@ export function Empty({ title, children, command, action, page }: { title: strin
     <div className={css.empty}>
       <Title className={css.title}>{title}</Title>
       {children && <div className={css.why}>{children}</div>}
-      {command && <CopyText text={command} />}
+      {command && (command.includes("\n") ? <div className={css.code}><CodeBlock text={command} label="Configuration" /></div> : <CopyText text={command} />)}
       {action}
     </div>
   );
