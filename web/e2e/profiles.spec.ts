@@ -147,8 +147,10 @@ test("a span leads to what its process did, and says how exactly that is known",
   const spanId = new URL(page.url()).searchParams.get("span")!;
   const stacks = { "net/http.(*conn).serve;shop/checkout.(*Server).order;shop/own.Work@own/work.go:9": 30e6 };
   await pushProfile(product.otlp, "checkout", "cpu", { "service.version": "1.5.0", "service.instance.id": "checkout-b" }, pprof(stacks, { timeMs: orderMs - MINUTE / 2, labels: { span_id: spanId, trace_id: order.traceId, endpoint: "POST /checkout" } }));
-  await page.reload();
-  await expect(detail.getByRole("link", { name: "shop/own.Work" })).toBeVisible();
+  await expect(async () => {
+    await page.reload(); // acknowledged is not asked for yet: it is stored within a second or two
+    await expect(detail.getByRole("link", { name: "shop/own.Work" })).toBeVisible({ timeout: 4000 });
+  }).toPass();
   await expect(detail.getByText(/No sample carries/)).toHaveCount(0);
   await detail.getByRole("link", { name: "shop/own.Work" }).click();
   await expect(page.getByRole("heading", { name: "shop/own.Work" })).toBeVisible();
