@@ -43,7 +43,7 @@ func (c cell) pack() packed {
 	per := 1 / c.n
 	return packed{
 		n: pack(c.n), bad: pack(c.bad),
-		rank: int16(min(max(math.Round(float64(c.rank*per*65536)), math.MinInt16), math.MaxInt16)),
+		rank: int16(int32(min(max(c.rank*per*65536+32768.5, 0), 65535)) - 32768),
 		tail: uint16(min(max(c.tail*per*65535+0.5, 0), 65535)),
 		log:  uint16(min(max(c.log*per*2048+0.5, 0), 65535)),
 	}
@@ -51,5 +51,8 @@ func (c cell) pack() packed {
 
 func (p packed) cell() cell {
 	n := p.n.float()
-	return cell{n: n, bad: p.bad.float(), rank: n * float32(p.rank) / 65536, tail: n * float32(p.tail) / 65535, log: n * float32(p.log) / 2048}
+	if n == 0 {
+		return cell{}
+	}
+	return cell{n: n, bad: p.bad.float(), rank: n * float32(p.rank) * (1.0 / 65536), tail: n * float32(p.tail) * (1.0 / 65535), log: n * float32(p.log) * (1.0 / 2048)}
 }

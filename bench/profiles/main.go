@@ -423,13 +423,17 @@ func ask(o options, s *shape) error {
 func (p *product) repeat(days int) error {
 	ctx := context.Background()
 	settings := " SETTINGS max_partitions_per_insert_block = 1000, max_execution_time = 600"
-	earlier := fmt.Sprintf("arrayJoin(range(1, %d)) AS h", days*24+24)
-	for _, sql := range []string{
-		"INSERT INTO profiles SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profiles)" + settings,
-		"INSERT INTO profile_rollups SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, " + earlier + " FROM profile_rollups FINAL WHERE span = 3600)" + settings,
-		"INSERT INTO profile_rollups SELECT * EXCEPT n REPLACE (86400 AS span, toStartOfDay(ts) - toIntervalDay(n) AS ts, profiles * 24 AS profiles, arrayMap(v -> v * 24, values1) AS values1, arrayMap(v -> v * 24, values2) AS values2) FROM (SELECT *, " +
-			fmt.Sprintf("arrayJoin(range(1, %d)) AS n", days+1) + " FROM profile_rollups FINAL WHERE span = 3600 AND ts = toDateTime(" + fmt.Sprint(lastHour().Unix()) + "))" + settings,
-	} {
+	var statements []string
+	for day := range days + 1 { // a day each, within the engine's memory
+		earlier := fmt.Sprintf("arrayJoin(range(%d, %d)) AS h", max(1, day*24), day*24+24)
+		statements = append(statements,
+			"INSERT INTO profiles SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, "+earlier+" FROM profiles WHERE ts >= toDateTime("+fmt.Sprint(lastHour().Unix())+"))"+settings,
+			"INSERT INTO profile_rollups SELECT * EXCEPT h REPLACE (ts - toIntervalHour(h) AS ts) FROM (SELECT *, "+earlier+" FROM profile_rollups FINAL WHERE span = 3600 AND ts = toDateTime("+fmt.Sprint(lastHour().Unix())+"))"+settings)
+	}
+	for _, sql := range append(statements,
+		"INSERT INTO profile_rollups SELECT * EXCEPT n REPLACE (86400 AS span, toStartOfDay(ts) - toIntervalDay(n) AS ts, profiles * 24 AS profiles, arrayMap(v -> v * 24, values1) AS values1, arrayMap(v -> v * 24, values2) AS values2) FROM (SELECT *, "+
+			fmt.Sprintf("arrayJoin(range(1, %d)) AS n", days+1)+" FROM profile_rollups FINAL WHERE span = 3600 AND ts = toDateTime("+fmt.Sprint(lastHour().Unix())+"))"+settings,
+	) {
 		if err := p.conn.Exec(ctx, sql); err != nil {
 			return err
 		}
