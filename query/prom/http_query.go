@@ -32,9 +32,7 @@ func (e *Engine) httpQuery(r *http.Request) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	return e.evaluate(r, limit, func(ctx context.Context, o promql.QueryOpts) (promql.Query, error) {
-		return e.promql.NewInstantQuery(ctx, e, o, r.FormValue("query"), at)
-	})
+	return e.evaluate(r, limit, at, at, 0)
 }
 
 func (e *Engine) httpQueryRange(r *http.Request) (result, error) {
@@ -62,13 +60,12 @@ func (e *Engine) httpQueryRange(r *http.Request) (result, error) {
 	if end.Sub(start)/step > maxPoints {
 		return result{}, badData(errors.New("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"))
 	}
-	return e.evaluate(r, limit, func(ctx context.Context, o promql.QueryOpts) (promql.Query, error) {
-		return e.promql.NewRangeQuery(ctx, e, o, r.FormValue("query"), start, end, step)
-	})
+	return e.evaluate(r, limit, start, end, step)
 }
 
-// evaluate runs a query made by prepare, within the time that the client grants.
-func (e *Engine) evaluate(r *http.Request, limit int, prepare func(context.Context, promql.QueryOpts) (promql.Query, error)) (res result, err error) {
+// evaluate answers within the time that the client grants; a step of zero asks for one moment. Who asks for another
+// lookback or what the engine counted is answered by the engine alone.
+func (e *Engine) evaluate(r *http.Request, limit int, start, end time.Time, step time.Duration) (res result, err error) {
 	ctx := r.Context()
 	if to := r.FormValue("timeout"); to != "" {
 		timeout, err := parseDuration(to)
@@ -85,8 +82,20 @@ func (e *Engine) evaluate(r *http.Request, limit int, prepare func(context.Conte
 			return res, badData(fmt.Errorf("error parsing lookback delta duration: %w", err))
 		}
 	}
-	wanted := r.FormValue("stats")
-	q, err := prepare(ctx, promql.NewPrometheusQueryOpts(wanted == "all", lookback))
+	expr, wanted := r.FormValue("query"), r.FormValue("stats")
+	if wanted == "" && lookback == 0 {
+		a, err := e.pushDown(ctx, expr, start, end, step)
+		if err == nil {
+			res.warnings = a.Annotations
+			value := truncate(a.Value, limit, &res.warnings)
+			res.data = &queryData{ResultType: value.Type(), Result: value}
+			return res, nil
+		}
+		if !errors.Is(err, errNotPushed) {
+			return res, err
+		}
+	}
+	q, err := e.prepare(ctx, e, promql.NewPrometheusQueryOpts(wanted == "all", lookback), expr, start, end, step)
 	if err != nil {
 		return res, badParam(err, "query")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/otlptranslator"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/tidemarkhq/tidemark/query"
@@ -144,26 +145,31 @@ func (e *Engine) Range(ctx context.Context, expr string, start, end time.Time, s
 	if end.Before(start) {
 		return nil, ErrEndBeforeStart
 	}
+	return e.answer(ctx, expr, start, end, step)
+}
+
+// Instant evaluates an expression at one moment.
+func (e *Engine) Instant(ctx context.Context, expr string, at time.Time) (*Answer, error) {
+	return e.answer(ctx, expr, at, at, 0)
+}
+
+// answer evaluates an expression; a step of zero asks for one moment.
+func (e *Engine) answer(ctx context.Context, expr string, start, end time.Time, step time.Duration) (*Answer, error) {
 	if a, err := e.pushDown(ctx, expr, start, end, step); !errors.Is(err, errNotPushed) {
 		return a, err
 	}
-	q, err := e.promql.NewRangeQuery(ctx, e, nil, expr, start, end, step)
+	q, err := e.prepare(ctx, e, nil, expr, start, end, step)
 	if err != nil {
 		return nil, &query.InputError{Field: "query", Reason: err.Error()}
 	}
 	return finish(ctx, q)
 }
 
-// Instant evaluates an expression at one moment.
-func (e *Engine) Instant(ctx context.Context, expr string, at time.Time) (*Answer, error) {
-	if a, err := e.pushDown(ctx, expr, at, at, 0); !errors.Is(err, errNotPushed) {
-		return a, err
+func (e *Engine) prepare(ctx context.Context, from storage.Queryable, o promql.QueryOpts, expr string, start, end time.Time, step time.Duration) (promql.Query, error) {
+	if step == 0 {
+		return e.promql.NewInstantQuery(ctx, from, o, expr, end)
 	}
-	q, err := e.promql.NewInstantQuery(ctx, e, nil, expr, at)
-	if err != nil {
-		return nil, &query.InputError{Field: "query", Reason: err.Error()}
-	}
-	return finish(ctx, q)
+	return e.promql.NewRangeQuery(ctx, from, o, expr, start, end, step)
 }
 
 // finish evaluates; the value is the caller's own.

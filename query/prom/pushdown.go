@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -94,13 +93,7 @@ func (e *Engine) pushDown(ctx context.Context, expr string, start, end time.Time
 	if p == nil || !p.heavy(ctx) {
 		return nil, errNotPushed
 	}
-	var q promql.Query
-	var err error
-	if step == 0 {
-		q, err = e.promql.NewInstantQuery(ctx, p, nil, p.text, end)
-	} else {
-		q, err = e.promql.NewRangeQuery(ctx, p, nil, p.text, start, end, step)
-	}
+	q, err := e.prepare(ctx, p, nil, p.text, start, end, step)
 	if err != nil {
 		return nil, errNotPushed
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -275,6 +276,33 @@ func TestWhatCannotBePushedDown(t *testing.T) {
 	ans, err := e.Instant(context.Background(), "histogram_count(sum(increase(shaped[5m])))", at)
 	if err != nil || !strings.Contains(fmt.Sprint(ans.Value), "=>") {
 		t.Errorf("%v %v", ans, err)
+	}
+}
+
+// The HTTP API pushes down as charts and rules do: what a question may load is not what it may look at.
+func TestQuestionsOverHTTPArePushedDown(t *testing.T) {
+	e, conn := open(t, Options{MaxSamples: 40})
+	a := (&written{Engine: e, conn: conn}).AppenderV2(context.Background())
+	for _, job := range []string{"a", "b"} {
+		for i := range int64(50) {
+			if _, err := a.Append(0, labels.FromStrings("__name__", "looked_at_total", "job", job), 0, midnight+i*15_000, float64(30*i), nil, nil, storage.AppendV2Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := a.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	e.pushFrom = 0
+	question := url.Values{"query": {"sum(rate(looked_at_total[5m]))"}, "start": {fmt.Sprint(midnight/1000 + 600)}, "end": {fmt.Sprint(midnight/1000 + 660)}, "step": {"60"}}
+	for range 2 {
+		if code, body := get(t, e, "/api/v1/query_range", question); code != 200 || !strings.Contains(body, `"values":[[`) {
+			t.Errorf("%d %s", code, body)
+		}
+	}
+	question.Set("stats", "all") // which only the engine can tell
+	if code, body := get(t, e, "/api/v1/query_range", question); code != 422 || !strings.Contains(body, "too many samples") {
+		t.Errorf("%d %s", code, body)
 	}
 }
 
