@@ -58,8 +58,8 @@ func (e *Engine) SetFile(ctx context.Context, name, content string) (File, error
 	if len(content) > maxContent {
 		return File{}, &query.InputError{Field: "content", Reason: fmt.Sprintf("has more than %d bytes", maxContent)}
 	}
-	if _, err := e.parse(keyPrefix+name, content); err != nil {
-		return File{}, &query.InputError{Field: "content", Reason: err.Error()}
+	if fault := e.Check(content).fault(); fault != "" {
+		return File{}, &query.InputError{Field: "content", Reason: fault}
 	}
 	stored, others := false, 0
 	for _, f := range e.Files() {

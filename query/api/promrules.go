@@ -28,6 +28,8 @@ func (a *API) promRuleEndpoints() []endpoint {
 	return []endpoint{
 		{method: http.MethodGet, path: "/rule-files", summary: "Files of recording and alerting rules in Prometheus' format", answer: RuleFilesAnswer{},
 			handle: func(*gin.Context) (any, error) { return RuleFilesAnswer{e.Files()}, nil }},
+		{method: http.MethodPost, path: "/rule-files/check", summary: "What is wrong with the text of a file of rules, by line; nothing is stored", body: RuleFile{}, answer: promrules.Checked{},
+			handle: read(func(_ *gin.Context, body RuleFile) (any, error) { return e.Check(body.Content), nil })},
 		{method: http.MethodPut, path: "/rule-files/:name", summary: "Store a file of rules; it is in force at once", body: RuleFile{}, answer: promrules.File{},
 			handle: read(func(c *gin.Context, body RuleFile) (any, error) {
 				return e.SetFile(c.Request.Context(), c.Param("name"), body.Content)

@@ -34,6 +34,7 @@ func TestRuleFilesAndThePrometheusAPI(t *testing.T) {
 		{"GET", "/prometheus/api/v1/query?query=1%2B1&time=4", "", 200, `{"status":"success","data":{"resultType":"scalar","result":[4,"2"]}}`},
 		{"POST", "/prometheus/api/v1/query?query=vector(3)&time=4", "", 200, `"value":[4,"3"]`},
 		{"GET", "/prometheus/api/v1/query?query=(", "", 400, `"errorType":"bad_data"`},
+		{"POST", "/api/v1/rule-files/check", `{"content":"groups:\n- name: g\n  rules:\n  - {record: r, expr: 'sum('}\n"}`, 200, `"problems":[{"line":4,"column":`},
 		{"PUT", "/api/v1/rule-files/a.yml", `{"content":"groups: [{name: g, rules: [{record: r, expr: sum(}]}]"}`, 400, `"field":"content"`},
 		{"PUT", "/api/v1/rule-files/a.yml", `{"content":"groups: [{name: g, rules: [{record: r, expr: vector(1)}]}]"}`, 200, `"source":"api"`},
 		{"GET", "/api/v1/rule-files", "", 200, `"name":"a.yml"`},

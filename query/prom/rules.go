@@ -1,6 +1,9 @@
 package prom
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -86,9 +89,18 @@ func (e *Engine) httpRules(r *http.Request) (result, error) {
 	if err != nil {
 		return result{}, badData(err)
 	}
+	page, err := pageOf(r)
+	if err != nil {
+		return result{}, err
+	}
 	chosen := func(param, name string) bool { return len(r.Form[param]) == 0 || slices.Contains(r.Form[param], name) }
 	out := []RuleGroup{}
+	next, reached := "", page.token == ""
 	for _, g := range e.groups() {
+		if !reached && page.token != g.token() {
+			continue
+		}
+		reached = true
 		if !chosen("rule_group[]", g.Name) || !chosen("file[]", g.File) {
 			continue
 		}
@@ -108,11 +120,55 @@ func (e *Engine) httpRules(r *http.Request) (result, error) {
 				}
 			}
 		}
-		if g.Rules = rules; len(rules) > 0 {
-			out = append(out, g)
+		if g.Rules = rules; len(rules) == 0 {
+			continue
 		}
+		if page.limit > 0 && len(out) == page.limit { // there is at least one more to show
+			next = g.token()
+			break
+		}
+		out = append(out, g)
 	}
-	return result{data: map[string]any{"groups": out}}, nil
+	if !reached {
+		return result{}, badParam(fmt.Errorf("invalid group_next_token '%v'. were rule groups changed?", page.token), "group_next_token")
+	}
+	return result{data: ruleGroups{out, next}}, nil
+}
+
+// ruleGroups is a page of groups; next names the first group of the page after it.
+type ruleGroups struct {
+	Groups []RuleGroup `json:"groups"`
+	Next   string      `json:"groupNextToken,omitempty"`
+}
+
+// rulePage is what a client asks for of many groups; limit 0 means all of them.
+type rulePage struct {
+	limit int
+	token string
+}
+
+func pageOf(r *http.Request) (rulePage, error) {
+	limit, token := r.FormValue("group_limit"), r.FormValue("group_next_token")
+	if limit == "" {
+		if token != "" {
+			return rulePage{}, badParam(errors.New("group_limit needs to be present in order to paginate over the groups"), "group_next_token")
+		}
+		return rulePage{}, nil
+	}
+	n, err := strconv.ParseInt(limit, 10, 32)
+	if err != nil {
+		return rulePage{}, badParam(fmt.Errorf("group_limit needs to be a valid number: %w", err), "group_limit")
+	}
+	if n <= 0 {
+		return rulePage{}, badParam(errors.New("group_limit needs to be greater than 0"), "group_limit")
+	}
+	return rulePage{int(n), token}, nil
+}
+
+// token names a group in group_next_token, as Prometheus does.
+func (g RuleGroup) token() string {
+	sum := sha256.Sum256([]byte(g.File + ";" + g.Name))
+	return hex.EncodeToString(sum[:])
 }
 
 func anySet(ls labels.Labels, sets [][]*labels.Matcher) bool {
