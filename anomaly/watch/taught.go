@@ -105,11 +105,7 @@ func (w *Watch) readTaught(ctx context.Context) (taught, error) {
 // silent says whether an alarm was muted, or what it says said to be normal.
 func (t *taught) silent(a anomaly.Alarm) bool {
 	for _, m := range t.mutes {
-		if m.Until != nil && !t.now().Before(*m.Until) {
-			continue
-		}
-		s := m.Subject
-		if s.Service == a.Subject.Service && (s.Operation == "" || s.Operation == a.Subject.Operation) && (s.Symptom == "" || s.Symptom == a.Symptom || s.Symptom == anomaly.SymptomCode && a.Code != nil) {
+		if !m.over(t.now()) && m.covers(a) {
 			return true
 		}
 	}
@@ -196,16 +192,17 @@ func (w *Watch) Mute(ctx context.Context, m Mute) (Mute, error) {
 		return m, err
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.taught.mutes[m.ID] = m
 	w.changes++
+	w.mu.Unlock()
+	w.tellOfMute(ctx, m, "muted", "Muted: "+m.Subject.name())
 	return m, nil
 }
 
 // Unmute lifts a mute.
 func (w *Watch) Unmute(ctx context.Context, id string) error {
 	w.mu.Lock()
-	_, ok := w.taught.mutes[id]
+	m, ok := w.taught.mutes[id]
 	w.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("mute %s: %w", id, query.ErrNotFound)
@@ -214,9 +211,11 @@ func (w *Watch) Unmute(ctx context.Context, id string) error {
 		return err
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	delete(w.taught.mutes, id)
 	w.changes++
+	w.mu.Unlock()
+	m.Reason = "" // it was said when it was muted
+	w.tellOfMute(ctx, m, "unmuted", "No longer muted: "+m.Subject.name())
 	return nil
 }
 
@@ -243,23 +242,6 @@ func (w *Watch) Normal(ctx context.Context, id string) (anomaly.Incident, error)
 		return inc, err
 	}
 	return w.Resolve(ctx, id)
-}
-
-// NotNormal takes back what Normal has taught.
-func (w *Watch) NotNormal(ctx context.Context, id string) (anomaly.Incident, error) {
-	inc, err := w.current(ctx, id)
-	if err != nil {
-		return inc, err
-	}
-	if err := store.DeleteSetting(ctx, w.o.Conn, normalPrefix+id); err != nil {
-		return inc, err
-	}
-	w.mu.Lock()
-	delete(w.taught.normal, id)
-	w.changes++
-	w.recall(inc)
-	w.mu.Unlock()
-	return inc, w.note(ctx, id, "not_normal", "This is not normal after all", nil)
 }
 
 // current is an incident as it is now: from memory while it is kept there.

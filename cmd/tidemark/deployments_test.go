@@ -1,9 +1,7 @@
 package main_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -73,20 +71,12 @@ func (p *product) postDeployment(t testing.TB, want int, body map[string]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post("http://"+p.http+"/api/v1/deployments", "application/json", bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp.StatusCode != want {
-		t.Fatalf("POST of %s: status %d: %s", b, resp.StatusCode, answer)
+	status, answer := p.ask(t, http.MethodPost, "/api/v1/deployments", string(b))
+	if status != want {
+		t.Fatalf("POST of %s: status %d: %s", b, status, answer)
 	}
 	if want == http.StatusOK {
-		if err := json.Unmarshal(answer, &d); err != nil {
+		if err := json.Unmarshal([]byte(answer), &d); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -46,13 +45,8 @@ func (p *product) pushProfile(t testing.TB, service, version string, at time.Tim
 	t.Helper()
 	v := url.Values{"service": {service}, "type": {"cpu"}, "from": {fmt.Sprint(at.UnixNano())}, "until": {fmt.Sprint(at.Add(time.Minute).UnixNano())},
 		"label.service.version": {version}, "label.service.instance.id": {service + "-" + version}, "label.deployment.environment.name": {"prod"}}
-	res, err := http.Post("http://"+p.otlpHTTP+"/v1/pprof?"+v.Encode(), "application/octet-stream", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if b, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
-		t.Fatalf("push a profile: %d %s", res.StatusCode, b)
+	if status, _, answer := exchange(t, http.MethodPost, "http://"+p.otlpHTTP+"/v1/pprof?"+v.Encode(), body, "Content-Type", "application/octet-stream"); status != http.StatusOK {
+		t.Fatalf("push a profile: %d %s", status, answer)
 	}
 }
 

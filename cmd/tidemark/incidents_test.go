@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,28 +25,6 @@ func (p *product) incidents(t testing.TB, status string) incidentList {
 	var l incidentList
 	p.get(t, "/api/v1/incidents?from=now-24h&to=now&status="+status, &l)
 	return l
-}
-
-// ask makes a request of the API and tells the answer's status, and its body.
-func (p *product) ask(t testing.TB, method, path, body string, headers ...string) (int, string) {
-	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), method, "http://"+p.http+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		q.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(b)
 }
 
 // TestIncidentThroughARestart: history is sent, one service begins to fail, and the product is stopped and started
@@ -198,9 +174,19 @@ func (p *product) whatPeopleDo(t *testing.T, id string) {
 		t.Errorf("closed by hand: open %+v, resolved %+v", open, done)
 	}
 	// Normal, and back: then it is told again.
-	for _, method := range []string{"POST", "DELETE"} {
+	for i, method := range []string{"POST", "DELETE"} {
+		want := 1 - i
 		if got, said := p.ask(t, method, path+"/normal", ""); got != http.StatusOK {
 			t.Errorf("%s normal: %d %s", method, got, said)
+		}
+		var learned struct {
+			Normal []struct {
+				Incident string
+				Alarms   []struct{ Observed float64 }
+			}
+		}
+		if p.get(t, "/api/v1/normal", &learned); len(learned.Normal) != want || want == 1 && (learned.Normal[0].Incident != id || len(learned.Normal[0].Alarms) == 0) {
+			t.Errorf("normal after %s: %+v", method, learned)
 		}
 	}
 	within(t, 120*time.Second, "it to be told again", func() bool { return len(p.incidents(t, "open").Incidents) == 1 })
@@ -227,7 +213,7 @@ func (p *product) whatPeopleDo(t *testing.T, id string) {
 func (p *product) noteOf(t *testing.T, path string) {
 	t.Helper()
 	_, page := p.ask(t, "GET", path, "")
-	for _, want := range []string{`"note"`, `"the new pool"`, `"acknowledged"`, `"resolved"`, `"normal"`, `"not_normal"`} {
+	for _, want := range []string{`"note"`, `"the new pool"`, `"acknowledged"`, `"resolved"`, `"normal"`, `"not_normal"`, `"muted"`, `"unmuted"`} {
 		if !bytes.Contains([]byte(page), []byte(want)) {
 			t.Errorf("the page does not tell of %s", want)
 		}

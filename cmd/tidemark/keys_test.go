@@ -2,10 +2,8 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -84,7 +82,7 @@ func (p *product) aScopedKey(t *testing.T) {
 		Key    struct{ ID, Name, State string }
 		Secret string
 	}
-	p.change(t, "/api/v1/settings/ingest-keys", `{"name":"logs of edge","signals":["logs"]}`, &made)
+	p.post(t, "/api/v1/settings/ingest-keys", `{"name":"logs of edge","signals":["logs"]}`, &made)
 	if made.Key.State != "active" || idOf(made.Secret) != made.Key.ID {
 		t.Fatalf("made %+v", made)
 	}
@@ -132,11 +130,11 @@ func (p *product) revocation(t *testing.T, key string) {
 	}
 	within(t, 10*time.Second, "its undoing", comes(http.StatusOK))
 	var k struct{ State string }
-	p.change(t, "/api/v1/settings/ingest-keys/"+idOf(key)+"/revoke", `{}`, &k)
+	p.post(t, "/api/v1/settings/ingest-keys/"+idOf(key)+"/revoke", `{}`, &k)
 	if k.State != "revoked" || !comes(http.StatusUnauthorized)() {
 		t.Errorf("revoked by the API: %+v, not at once", k)
 	}
-	p.change(t, "/api/v1/settings/ingest-keys/"+idOf(key)+"/restore", `{}`, &k)
+	p.post(t, "/api/v1/settings/ingest-keys/"+idOf(key)+"/restore", `{}`, &k)
 	if k.State != "active" || !comes(http.StatusOK)() {
 		t.Errorf("restored by the API: %+v, not at once", k)
 	}
@@ -182,7 +180,8 @@ func (p *product) span(t *testing.T, service string, headers ...string) (int, ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.sendHTTP(t, "http://"+p.otlpHTTP+"/v1/traces", body, append(headers, "Content-Type", "application/x-protobuf")...)
+	code, head, answer := exchange(t, http.MethodPost, "http://"+p.otlpHTTP+"/v1/traces", body, append(headers, "Content-Type", "application/x-protobuf")...)
+	return code, head, string(answer)
 }
 
 func (p *product) expectPost(t *testing.T, service string, want int, headers ...string) {
@@ -194,40 +193,8 @@ func (p *product) expectPost(t *testing.T, service string, want int, headers ...
 
 func (p *product) postTo(t *testing.T, path string, body []byte, headers ...string) (int, string) {
 	t.Helper()
-	code, _, answer := p.sendHTTP(t, "http://"+p.otlpHTTP+path, body, append(headers, "Content-Type", "application/x-protobuf")...)
-	return code, answer
-}
-
-func (p *product) sendHTTP(t *testing.T, url string, body []byte, headers ...string) (int, http.Header, string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, string(answer)
-}
-
-// change posts JSON to the API and decodes its answer.
-func (p *product) change(t *testing.T, path, body string, answer any) {
-	t.Helper()
-	code, _, said := p.sendHTTP(t, "http://"+p.http+path, []byte(body), "Content-Type", "application/json")
-	if err := json.Unmarshal([]byte(said), answer); code != http.StatusOK || err != nil {
-		t.Fatalf("POST %s: %d %s %v", path, code, said, err)
-	}
+	code, _, answer := exchange(t, http.MethodPost, "http://"+p.otlpHTTP+path, body, append(headers, "Content-Type", "application/x-protobuf")...)
+	return code, string(answer)
 }
 
 // On loopback nobody needs a key, and another system's credentials do no harm; a key that is sent is held to its scope.
@@ -242,7 +209,7 @@ func TestKeysOnLoopback(t *testing.T) {
 		return code == http.StatusForbidden
 	})
 	for _, wrong := range []string{`{"name":""}`, `{"name":"a","signals":["spans"]}`, `{"name":"a","items_per_second":-1}`, `{"name":"a","expires_ms":1}`, `{"nam":"a"}`} {
-		if code, _, body := p.sendHTTP(t, "http://"+p.http+"/api/v1/settings/ingest-keys", []byte(wrong), "Content-Type", "application/json"); code != http.StatusBadRequest {
+		if code, body := p.ask(t, "POST", "/api/v1/settings/ingest-keys", wrong); code != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", wrong, code, body)
 		}
 	}
@@ -251,33 +218,15 @@ func TestKeysOnLoopback(t *testing.T) {
 // A page whose name was pointed at this machine is not let in, nor is one of another site, and none may send.
 func TestForeignPages(t *testing.T) {
 	p := share(t)
-	ask := func(method, path, host string, headers ...string) int {
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+p.http+path, strings.NewReader(`{"name":"evil"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if host != "" {
-			req.Host = host
-		}
-		for i := 0; i < len(headers); i += 2 {
-			req.Header.Set(headers[i], headers[i+1])
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		return res.StatusCode
-	}
 	for _, path := range []string{"/", "/api/v1/status", "/metrics", "/api/v1/live", "/prometheus/api/v1/labels"} {
-		if code := ask("GET", path, "rebound.example:8080"); code != http.StatusMisdirectedRequest {
+		if code, _ := p.ask(t, "GET", path, "", "Host", "rebound.example:8080"); code != http.StatusMisdirectedRequest {
 			t.Errorf("%s under a foreign name: %d", path, code)
 		}
 	}
-	if code := ask("GET", "/healthz", "rebound.example"); code != http.StatusOK {
+	if code, _ := p.ask(t, "GET", "/healthz", "", "Host", "rebound.example"); code != http.StatusOK {
 		t.Errorf("health under any name: %d", code)
 	}
-	if code := ask("POST", "/api/v1/settings/ingest-keys", "", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"); code != http.StatusForbidden {
+	if code, _ := p.ask(t, "POST", "/api/v1/settings/ingest-keys", `{"name":"evil"}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"); code != http.StatusForbidden {
 		t.Errorf("a key made from another site: %d", code)
 	}
 	if code, body := p.postTo(t, "/v1/pprof?service=evil", nil, "Origin", "https://evil.example"); code != http.StatusForbidden {

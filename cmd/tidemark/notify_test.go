@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -65,22 +64,6 @@ func (r *messageReceiver) about(service, state string) []receivedMessage {
 		}
 	}
 	return out
-}
-
-func (p *product) post(t testing.TB, path, body string, answer any) {
-	t.Helper()
-	res, err := http.Post("http://"+p.http+path, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, _ := io.ReadAll(res.Body)
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("POST %s: %d %s", path, res.StatusCode, b)
-	}
-	if err := json.Unmarshal(b, answer); err != nil {
-		t.Fatalf("POST %s: %v in %s", path, err, b)
-	}
 }
 
 const (

@@ -7,13 +7,11 @@ package main_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -296,37 +294,6 @@ func rows[T any](t testing.TB, p *product, query string) []T {
 		}
 		all = append(all, row)
 	}
-}
-
-// get reads an answer of the HTTP API, or of another path on the same port, and decodes its JSON into answer.
-func (p *product) get(t testing.TB, path string, answer any) {
-	t.Helper()
-	status, body := p.fetch(t, path)
-	if status != http.StatusOK {
-		t.Fatalf("GET %s: status %d: %s", path, status, body)
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		t.Fatalf("GET %s: %v in %s", path, err, body)
-	}
-}
-
-func (p *product) fetch(t testing.TB, path string) (status int, body []byte) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.http+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if body, err = io.ReadAll(resp.Body); err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, body
 }
 
 // unique is a service name that no other test or run of a test on the same product has.

@@ -1,10 +1,7 @@
 package main_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"net/http"
 	"testing"
 	"time"
 
@@ -28,18 +25,7 @@ func TestRuleFires(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := http.Post("http://"+p.http+"/api/v1"+path, "application/json", bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("POST %s: status %d: %s, %v", path, resp.StatusCode, answer, err)
-		}
-		if err := json.Unmarshal(answer, &a); err != nil {
-			t.Fatal(err)
-		}
+		p.post(t, "/api/v1"+path, string(b), &a)
 		return a
 	}
 	rule := post("/rules", map[string]any{"name": service, "enabled": true, "signal": "red", "service": service, "measure": "error_ratio", "operator": ">", "threshold": 0.5, "window_s": 60, "min_traffic": 5})

@@ -33,6 +33,11 @@ type MutesAnswer struct {
 	Mutes []watch.Mute `json:"mutes"`
 }
 
+// NormalAnswer lists what was said to be normal.
+type NormalAnswer struct {
+	Normal []watch.Learned `json:"normal"`
+}
+
 // NoteBody is a note on an incident.
 type NoteBody struct {
 	Text string `json:"text"`
@@ -101,6 +106,7 @@ func (a *API) incidentEndpoints() []endpoint {
 		{method: post, path: "/incidents/:id/resolve", summary: "Close it by hand", answer: anomaly.Incident{}, handle: incident(func(c *gin.Context, id string) (any, error) { return w.Resolve(c.Request.Context(), id) })},
 		{method: post, path: "/incidents/:id/normal", summary: "Teach that this is normal", answer: anomaly.Incident{}, handle: incident(func(c *gin.Context, id string) (any, error) { return w.Normal(c.Request.Context(), id) })},
 		{method: del, path: "/incidents/:id/normal", summary: "Take back that this is normal", answer: anomaly.Incident{}, handle: incident(func(c *gin.Context, id string) (any, error) { return w.NotNormal(c.Request.Context(), id) })},
+		{method: get, path: "/normal", summary: "What was said to be normal, by incident", answer: NormalAnswer{}, handle: func(*gin.Context) (any, error) { return NormalAnswer{w.Learned()}, nil }},
 		{method: get, path: "/mutes", summary: "What is muted", answer: MutesAnswer{}, handle: func(*gin.Context) (any, error) { return MutesAnswer{w.Mutes()}, nil }},
 		{method: post, path: "/mutes", summary: "Mute a service, or one of its operations or symptoms", body: watch.Mute{}, answer: watch.Mute{},
 			handle: read(func(c *gin.Context, body watch.Mute) (any, error) { return w.Mute(c.Request.Context(), body) })},

@@ -160,6 +160,28 @@ test("sensitivity: what would have alerted, cancelled, tried again, saved and un
   await expect.poll(async () => ((await (await fetch(`${product.url}/api/v1/sensitivity`)).json()) as { default: number }).default).toBe(0.1);
 });
 
+test("sensitivity of one operation: suggested, tried, saved, taken away", async ({ page, alerting: { product } }) => {
+  const stored = async () => ((await (await fetch(`${product.url}/api/v1/sensitivity`)).json()) as { overrides: unknown[] }).overrides;
+  await page.goto(`${product.url}/alerts?tab=sensitivity`);
+  await page.getByRole("button", { name: "Exception for a service or operation" }).click();
+  await expect(page.getByRole("button", { name: "Save" })).toBeDisabled(); // Of which service?
+  await page.getByLabel("Service", { exact: true }).fill("payment");
+  await expect(page.locator("datalist option[value='POST /charge']")).toBeAttached();
+  await page.getByLabel("Operation", { exact: true }).fill("POST /charge");
+  await page.getByLabel("Expected false alarms", { exact: true }).selectOption("0.003");
+  // The draft is what is tried.
+  const tried = page.waitForRequest("**/api/v1/backtest");
+  await page.getByRole("button", { name: "Try it" }).click();
+  expect(((await tried).postDataJSON() as { sensitivity: { overrides: unknown[] } }).sensitivity.overrides).toEqual([{ service: "payment", operation: "POST /charge", budget: 0.003 }]);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(stored).toEqual([{ service: "payment", operation: "POST /charge", budget: 0.003 }]);
+  await page.reload();
+  await expect(page.getByLabel("Operation", { exact: true })).toHaveValue("POST /charge");
+  await page.getByRole("button", { name: "Remove the exception for payment" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(stored).toEqual([]);
+});
+
 test("a mute is set and lifted", async ({ page, alerting: { product } }) => {
   await page.goto(`${product.url}/alerts?tab=mutes`);
   await expect(page.getByText("Nothing is muted")).toBeVisible();

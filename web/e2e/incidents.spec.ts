@@ -142,7 +142,16 @@ test("an incident is called normal or muted, and both are undone", async ({ page
   await page.getByRole("button", { name: "This is normal" }).click();
   const undo = page.getByRole("article").getByRole("button", { name: "Undo" });
   await expect(undo).toBeVisible();
-  await undo.click();
+  // It is listed with everything else that was taught, and taken back there.
+  const incident = page.url();
+  await page.goto(`${product.url}/alerts?tab=mutes`);
+  const learned = page.getByRole("list", { name: "Called normal" }).getByRole("listitem");
+  await expect(learned).toHaveCount(1);
+  await expect(learned).toContainText(/up to|down to/);
+  await learned.getByRole("button", { name: "Take back" }).click();
+  await expect(learned).toHaveCount(0);
+  await page.goto(incident);
+  await expect(page.getByRole("button", { name: "This is normal" })).toBeVisible();
   await expect(undo).toHaveCount(0);
 
   await page.getByRole("button", { name: "Mute", exact: true }).click();
@@ -151,8 +160,11 @@ test("an incident is called normal or muted, and both are undone", async ({ page
   expect(await serious(page)).toEqual([]);
   await form.getByRole("button", { name: "Mute" }).click();
   await expect.poll(async () => ((await (await fetch(`${product.url}/api/v1/mutes`)).json()) as { mutes: unknown[] }).mutes.length).toBe(1);
+  const muted = page.getByRole("article").getByRole("link", { name: "Mutes" });
+  await expect(muted).toBeVisible();
   await page.getByRole("button", { name: "Undo" }).last().click();
   await expect.poll(async () => ((await (await fetch(`${product.url}/api/v1/mutes`)).json()) as { mutes: unknown[] }).mutes.length).toBe(0);
+  await expect(muted).toHaveCount(0);
 });
 
 test("an unknown incident says so", async ({ page, outage: { product } }) => {

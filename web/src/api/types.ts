@@ -233,6 +233,9 @@ export interface BandsAnswer {
 // GET/POST /mutes, DELETE /mutes/{id}
 export interface Mute { id: string; subject: { service: string; operation?: string; symptom?: Symptom }; until: string | null; reason: string; created_at?: string }
 export interface MutesAnswer { mutes: Mute[] }
+// GET /normal: what POST /incidents/{id}/normal has taught, until DELETE takes it back
+export interface Learned { incident: string; alarms: Alarm[]; at: string }
+export interface NormalAnswer { normal: Learned[] }
 // GET /detection
 export interface DetectionState {
   learned: boolean /* history has been read */; leads: boolean /* this process opens incidents */; series: number; calls: number; metrics: number

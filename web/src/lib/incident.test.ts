@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Alarm, Incident, IncidentEvent } from "@/api/types";
-import { aligned, byUrgency, causeName, chartColumns, lasting, moment, offBy, standing, story, subjectName } from "./incident";
+import type { Alarm, Incident, IncidentEvent, Mute } from "@/api/types";
+import { acceptedUpTo, aligned, byUrgency, causeName, chartColumns, isMuted, lasting, moment, offBy, standing, story, subjectName } from "./incident";
 import { learning } from "./learning";
 
 const alarm = (over: Partial<Alarm>): Alarm => ({
@@ -47,8 +47,23 @@ test("the open come first, the worst of them before newer ones", () => {
 test("an undone “normal” no longer stands, whatever the events' order", () => {
   const e = (ts: string, kind: string): IncidentEvent => ({ ts, kind, text: "", body: null });
   const events = [e("2026-11-21T10:03:00Z", "not_normal"), e("2026-11-21T10:01:00Z", "acknowledged"), e("2026-11-21T10:02:00Z", "normal")];
-  expect(standing(events)).toEqual({ acknowledged: true, normal: false, muted: false });
-  expect(standing(events.slice(1))).toEqual({ acknowledged: true, normal: true, muted: false });
+  expect(standing(events)).toEqual({ acknowledged: true, normal: false });
+  expect(standing(events.slice(1))).toEqual({ acknowledged: true, normal: true });
+});
+
+test("what is muted, and for how long", () => {
+  const i = incident({ alarms: [alarm({ subject: { service: "payment", operation: "POST /charge" } })] });
+  const mute = (subject: Mute["subject"], until: string | null = null): Mute => ({ id: "m", subject, until, reason: "" });
+  const now = Date.UTC(2026, 10, 21, 11);
+  expect(isMuted(i, [], now)).toBe(false);
+  expect(isMuted(i, [mute({ service: "payment" })], now)).toBe(true);
+  expect(isMuted(i, [mute({ service: "payment", operation: "POST /charge", symptom: "latency" }, "2026-11-21T12:00:00Z")], now)).toBe(true);
+  expect(isMuted(i, [mute({ service: "payment" }, "2026-11-21T10:30:00Z"), mute({ service: "payment", symptom: "errors" }), mute({ service: "cart" })], now)).toBe(false);
+});
+
+test("what was called normal holds up to a quarter more, or less", () => {
+  expect(acceptedUpTo(alarm({}))).toBe("up to 500\u202fms");
+  expect(acceptedUpTo(alarm({ unit: "/s", observed: 2, expected: 8 }))).toBe("down to 1.6\u202f/s");
 });
 
 test("a function that costs more is named without the path of its package", () => {

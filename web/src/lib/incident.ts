@@ -1,5 +1,5 @@
 // Incidents in words and in order: what a person reads, made from what the API says. Pure; the present is an argument.
-import type { AffectedSeries, Alarm, Delivery, Deployment, Incident, IncidentEvent, Range, Restart, RootCause, Severity, Subject, Symptom } from "@/api/types";
+import type { AffectedSeries, Alarm, Delivery, Deployment, Incident, IncidentEvent, Mute, Range, Restart, RootCause, Severity, Subject, Symptom } from "@/api/types";
 import { format, sig3, type Unit } from "./format";
 
 /** RFC 3339 → Unix milliseconds; null for what has not happened: null, empty, Go's year 1 and ClickHouse's 1970. */
@@ -67,6 +67,23 @@ export function offBy(a: Pick<Alarm, "symptom" | "observed" | "expected" | "unit
   }
 }
 
+/** How far what was called normal may go before it is told again: a quarter beyond what was seen, as detection has it. */
+export function acceptedUpTo(a: Pick<Alarm, "observed" | "expected" | "unit">): string {
+  const u = unitOf(a.unit);
+  return a.observed < a.expected ? `down to ${format(a.observed / WORSE, u)}` : `up to ${format(a.observed * WORSE, u)}`;
+}
+const WORSE = 1.25;
+
+/** Whether a mute that holds keeps any of an incident's alarms silent. */
+export function isMuted(i: Incident, mutes: readonly Mute[], now: number): boolean {
+  return mutes.some((m) => {
+    const until = moment(m.until);
+    if (until !== null && until <= now) return false;
+    const { service, operation, symptom } = m.subject;
+    return (i.alarms ?? []).some((a) => a.subject.service === service && (!operation || a.subject.operation === operation) && (!symptom || a.symptom === symptom));
+  });
+}
+
 /** "12 min", "3 h 5 min", "2 d 4 h": how long something lasted. */
 export function lasting(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));
@@ -111,17 +128,14 @@ export function confidenceWords(c: number): string {
 export interface Standing {
   acknowledged: boolean;
   normal: boolean;
-  muted: boolean;
 }
 export function standing(events: readonly IncidentEvent[]): Standing {
-  const out: Standing = { acknowledged: false, normal: false, muted: false };
+  const out: Standing = { acknowledged: false, normal: false };
   for (const e of [...events].sort((a, b) => Date.parse(a.ts) - Date.parse(b.ts))) {
     if (e.kind === "acknowledged") out.acknowledged = true;
     else if (e.kind === "reopened" || e.kind === "opened") out.acknowledged = false;
     else if (e.kind === "normal") out.normal = true;
     else if (NOT_NORMAL.has(e.kind)) out.normal = false;
-    else if (e.kind === "muted") out.muted = true;
-    else if (e.kind === "unmuted") out.muted = false;
   }
   return out;
 }
@@ -146,7 +160,7 @@ export interface StoryItem {
 
 const EVENT_TITLES: Record<string, string> = {
   opened: "Incident opened", updated: "Updated", resolved: "Resolved", reopened: "Came back", acknowledged: "Acknowledged", note: "Note",
-  muted: "Muted", unmuted: "Unmuted", normal: "Marked as normal", not_normal: "No longer marked as normal", escalated: "Got worse", explained: "Explained", severity: "Severity changed", merged: "Joined with another incident",
+  muted: "Muted", unmuted: "No longer muted", normal: "Marked as normal", not_normal: "No longer marked as normal", escalated: "Got worse", explained: "Explained", severity: "Severity changed", merged: "Joined with another incident",
 };
 
 export function eventTitle(kind: string): string {

@@ -2,9 +2,8 @@ import { type FormEvent, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { BellOff } from "lucide-react";
 import { del, post } from "@/api/client";
-import { plain, servicesQuery } from "@/api/queries";
+import { plain } from "@/api/queries";
 import type { Mute, MutesAnswer, Symptom } from "@/api/types";
-import { useScope } from "@/app/range";
 import { useNow } from "@/app/useNow";
 import { lasting, moment, symptomName } from "@/lib/incident";
 import { Button } from "@/ui/Button";
@@ -12,6 +11,8 @@ import { Field, Fields, FormActions, Input, Select } from "@/ui/Form";
 import { Panel } from "@/ui/Panel";
 import { ServiceDot } from "@/ui/Service";
 import { Empty, Query } from "@/ui/States";
+import { Normal } from "./Normal";
+import { OperationInput, ServiceInput } from "./subject";
 import { useSave } from "./useSave";
 import css from "./Page.module.css";
 
@@ -72,12 +73,12 @@ export function Mutes() {
         </Query>
       </Panel>
       <New />
+      <Normal />
     </>
   );
 }
 
 function New() {
-  const services = useQuery(servicesQuery(useScope()));
   const save = useSave("/mutes");
   const [service, setService] = useState("");
   const [operation, setOperation] = useState("");
@@ -97,17 +98,10 @@ function New() {
       <form className={css.form} onSubmit={(e) => void submit(e)} aria-label="Mute something">
         <Fields>
           <Field half label="Service" error={save.errorOf("service")}>
-            {(ids) => (
-              <>
-                <Input {...ids} list="mute-services" value={service} onChange={(e) => setService(e.target.value)} />
-                <datalist id="mute-services">
-                  {services.data?.services.map((s) => <option key={s.service} value={s.service} />)}
-                </datalist>
-              </>
-            )}
+            {(ids) => <ServiceInput {...ids} value={service} onText={setService} />}
           </Field>
           <Field half label="Operation (optional)">
-            {(ids) => <Input {...ids} value={operation} onChange={(e) => setOperation(e.target.value)} placeholder="all of them" />}
+            {(ids) => <OperationInput {...ids} service={service.trim()} value={operation} onText={setOperation} />}
           </Field>
           <Field half label="What">{(ids) => <Select {...ids} options={SYMPTOMS} value={symptom} onChoose={setSymptom} />}</Field>
           <Field half label="How long">{(ids) => <Select {...ids} options={FOR} value={hours} onChoose={setHours} />}</Field>

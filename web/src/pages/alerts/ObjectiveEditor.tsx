@@ -1,9 +1,6 @@
 import { type FormEvent, useState } from "react";
-import { useQuery } from "@tanstack/react-query";
 import { post, put } from "@/api/client";
-import { operationsQuery, servicesQuery } from "@/api/queries";
 import type { Objective, ObjectivePreview } from "@/api/types";
-import { useScope } from "@/app/range";
 import { lasting } from "@/lib/incident";
 import { budgetMinutes, emptyObjective, objectiveWords, shownValue, typedValue } from "@/lib/rules";
 import { Button } from "@/ui/Button";
@@ -11,6 +8,7 @@ import { Field, Fields, FormActions, Input, Select } from "@/ui/Form";
 import { Panel } from "@/ui/Panel";
 import { Segmented } from "@/ui/Tabs";
 import { ObjectivePreviewChart } from "./Preview";
+import { OperationInput, ServiceInput } from "./subject";
 import { usePreview } from "./usePreview";
 import { useSave } from "./useSave";
 import css from "./Editor.module.css";
@@ -26,14 +24,11 @@ const WINDOWS = [7, 14, 28, 30, 90].map((d) => ({ id: String(d), label: `${d} da
 /** A promise: how many requests must be good, over how long. */
 export function ObjectiveEditor({ slo, close }: { slo: Objective | undefined; close: () => void }) {
   const save = useSave("/slos");
-  const scope = useScope();
-  const services = useQuery(servicesQuery(scope));
   const [o, set] = useState<Draft>(() => {
     if (!slo) return emptyObjective();
     const { id: _, state: __, ...draft } = slo;
     return draft;
   });
-  const operations = useQuery({ ...operationsQuery(scope, o.service, "entry"), enabled: !!services.data?.services.some((s) => s.service === o.service) });
   const [target, setTarget] = useState(() => shownValue(o.target, 0.01));
   const [slower, setSlower] = useState(() => String(o.slower_than_ms));
   const [tried, setTried] = useState(false);
@@ -65,24 +60,10 @@ export function ObjectiveEditor({ slo, close }: { slo: Objective | undefined; cl
               <Segmented label="What is promised" options={KINDS} value={o.kind} onChange={(kind) => patch({ kind })} />
             </div>
             <Field half label="Service" error={error("service")}>
-              {(ids) => (
-                <>
-                  <Input {...ids} list="slo-services" value={o.service} onChange={(e) => patch({ service: e.target.value })} />
-                  <datalist id="slo-services">
-                    {services.data?.services.map((s) => <option key={s.service} value={s.service} />)}
-                  </datalist>
-                </>
-              )}
+              {(ids) => <ServiceInput {...ids} value={o.service} onText={(service) => patch({ service })} />}
             </Field>
             <Field half label="Operation (optional)">
-              {(ids) => (
-                <>
-                  <Input {...ids} list="slo-operations" value={o.operation} placeholder="all of them" onChange={(e) => patch({ operation: e.target.value })} />
-                  <datalist id="slo-operations">
-                    {operations.data?.operations.map((x) => <option key={`${x.kind} ${x.name}`} value={x.name} />)}
-                  </datalist>
-                </>
-              )}
+              {(ids) => <OperationInput {...ids} service={o.service} value={o.operation} onText={(operation) => patch({ operation })} />}
             </Field>
             {o.kind === "latency" && (
               <Field half label="Quicker than" error={error("slower_than_ms")}>

@@ -1,7 +1,7 @@
 import { type FormEvent, useMemo, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { post, put } from "@/api/client";
-import { operationsQuery, scoped, servicesQuery } from "@/api/queries";
+import { scoped } from "@/api/queries";
 import type { MetricsAnswer, Rule, RulePreview } from "@/api/types";
 import { useScope } from "@/app/range";
 import { emptyRule, measured, ruleFaults, ruleWords, shownValue, typedUnit, typedValue } from "@/lib/rules";
@@ -11,6 +11,7 @@ import { Panel } from "@/ui/Panel";
 import { SEVERITY_OPTIONS } from "@/ui/Severity";
 import { Segmented } from "@/ui/Tabs";
 import { PreviewHours, RulePreviewChart } from "./Preview";
+import { OperationInput, ServiceInput } from "./subject";
 import { usePreview } from "./usePreview";
 import { useSave } from "./useSave";
 import css from "./Editor.module.css";
@@ -133,30 +134,13 @@ interface PartProps {
 }
 
 function RedFields({ r, patch, error }: PartProps) {
-  const scope = useScope();
-  const services = useQuery(servicesQuery(scope));
-  const operations = useQuery({ ...operationsQuery(scope, r.service, "entry"), enabled: r.service !== "" && !!services.data?.services.some((s) => s.service === r.service) });
   return (
     <>
       <Field half label="Service" error={error("service")}>
-        {(ids) => (
-          <>
-            <Input {...ids} list="rule-services" value={r.service} onChange={(e) => patch({ service: e.target.value })} />
-            <datalist id="rule-services">
-              {services.data?.services.map((s) => <option key={s.service} value={s.service} />)}
-            </datalist>
-          </>
-        )}
+        {(ids) => <ServiceInput {...ids} value={r.service} onText={(service) => patch({ service })} />}
       </Field>
       <Field half label="Operation (optional)">
-        {(ids) => (
-          <>
-            <Input {...ids} list="rule-operations" value={r.operation} placeholder="all of them" onChange={(e) => patch({ operation: e.target.value })} />
-            <datalist id="rule-operations">
-              {operations.data?.operations.map((o) => <option key={`${o.kind} ${o.name}`} value={o.name} />)}
-            </datalist>
-          </>
-        )}
+        {(ids) => <OperationInput {...ids} service={r.service} value={r.operation} onText={(operation) => patch({ operation })} />}
       </Field>
       <Field half label="What">{(ids) => <Select {...ids} options={MEASURES} value={r.measure} onChoose={(measure) => patch({ measure })} />}</Field>
       {r.measure === "latency" ? (

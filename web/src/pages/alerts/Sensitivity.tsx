@@ -2,15 +2,15 @@ import { type FormEvent, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { Plus, X } from "lucide-react";
 import { put } from "@/api/client";
-import { plain, servicesQuery } from "@/api/queries";
+import { plain } from "@/api/queries";
 import type { Sensitivity } from "@/api/types";
-import { useScope } from "@/app/range";
 import { budgetWords, LEVELS, levelOf } from "@/lib/sensitivity";
 import { Button, IconButton } from "@/ui/Button";
-import { FormActions, Input, Select } from "@/ui/Form";
+import { FormActions, Select } from "@/ui/Form";
 import { Panel } from "@/ui/Panel";
 import { Query } from "@/ui/States";
 import { Backtest } from "./Backtest";
+import { OperationInput, ServiceInput } from "./subject";
 import { useSave } from "./useSave";
 import css from "./Sensitivity.module.css";
 
@@ -22,7 +22,6 @@ export function SensitivityTab() {
 
 function Editor({ saved }: { saved: Sensitivity }) {
   const [draft, setDraft] = useState<Sensitivity>(saved);
-  const services = useQuery(servicesQuery(useScope()));
   const save = useSave("/sensitivity");
   const changed = JSON.stringify(draft) !== JSON.stringify(saved);
   const broken = draft.overrides.some((o) => !o.service.trim());
@@ -58,8 +57,8 @@ function Editor({ saved }: { saved: Sensitivity }) {
           <ul className={css.overrides}>
             {draft.overrides.map((o, n) => (
               <li key={n}>
-                <Input aria-label="Service" list="sensitivity-services" placeholder="service" value={o.service} onChange={(e) => override(n, { service: e.target.value })} />
-                <Input aria-label="Operation" placeholder="all operations" value={o.operation ?? ""} onChange={(e) => override(n, { operation: e.target.value || undefined })} />
+                <ServiceInput aria-label="Service" placeholder="service" value={o.service} onText={(service) => override(n, { service })} />
+                <OperationInput aria-label="Operation" placeholder="all operations" service={o.service.trim()} value={o.operation ?? ""} onText={(text) => override(n, { operation: text || undefined })} />
                 <Select aria-label="Expected false alarms" options={LEVELS.map((b) => ({ id: String(b), label: budgetWords(b) }))} value={String(LEVELS[levelOf(o.budget)])} onChoose={(b) => override(n, { budget: Number(b) })} />
                 <IconButton label={`Remove the exception for ${o.service || "this service"}`} onClick={() => setDraft((d) => ({ ...d, overrides: d.overrides.filter((_, i) => i !== n) }))}>
                   <X size={14} aria-hidden />
@@ -67,11 +66,8 @@ function Editor({ saved }: { saved: Sensitivity }) {
               </li>
             ))}
           </ul>
-          <datalist id="sensitivity-services">
-            {services.data?.services.map((s) => <option key={s.service} value={s.service} />)}
-          </datalist>
           <Button size="sm" onClick={() => setDraft((d) => ({ ...d, overrides: [...d.overrides, { service: "", budget: 0.01 }] }))}>
-            <Plus size={13} aria-hidden /> Exception for a service
+            <Plus size={13} aria-hidden /> Exception for a service or operation
           </Button>
           {save.fault && (
             <p role="alert" className={css.fault}>

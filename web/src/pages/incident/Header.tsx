@@ -1,9 +1,13 @@
 import { useState } from "react";
+import { Link } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
 import { BellOff, Check, CheckCheck, CircleCheckBig, Link2, ThumbsUp } from "lucide-react";
-import type { Incident } from "@/api/types";
+import { plain } from "@/api/queries";
+import type { Incident, MutesAnswer } from "@/api/types";
 import { useKeys } from "@/app/keys";
 import { toast } from "@/app/toast";
-import type { Standing } from "@/lib/incident";
+import { useNow } from "@/app/useNow";
+import { isMuted, type Standing } from "@/lib/incident";
 import { Button } from "@/ui/Button";
 import { SeverityMark } from "@/ui/Severity";
 import { Tip } from "@/ui/Tip";
@@ -11,10 +15,17 @@ import { useIncidentActions } from "./actions";
 import { MuteDialog } from "./MuteDialog";
 import css from "./Header.module.css";
 
+const MUTES_POLL_MS = 15_000;
+
 /** Title, state and what can be done. */
 export function Header({ incident: i, standing: s }: { incident: Incident; standing: Standing }) {
   const actions = useIncidentActions(i.id);
   const [muting, setMuting] = useState(false);
+  const now = useNow();
+  const mutes = useQuery(plain<MutesAnswer>("/mutes", {}, MUTES_POLL_MS));
+  const muted = isMuted(i, mutes.data?.mutes ?? [], now);
+  // A person's own rule is changed, not taught.
+  const teachable = (i.alarms ?? []).some((a) => !a.subject.rule);
   const open = i.status === "open";
   useKeys({
     a: () => open && !s.acknowledged && actions.acknowledge(),
@@ -44,9 +55,12 @@ export function Header({ incident: i, standing: s }: { incident: Incident; stand
                 </button>
               </span>
             )}
-            {s.muted && (
+            {muted && (
               <span className={css.said}>
                 <BellOff size={13} aria-hidden /> Muted
+                <Link to="/alerts" search={{ tab: "mutes" }} className={css.undo}>
+                  Mutes
+                </Link>
               </span>
             )}
             {!!i.flaps && <span className={css.said}>Came back {i.flaps}×</span>}
@@ -75,7 +89,7 @@ export function Header({ incident: i, standing: s }: { incident: Incident; stand
             <BellOff size={14} aria-hidden /> Mute
           </Button>
         </Tip>
-        {!s.normal && (
+        {!s.normal && teachable && (
           <Tip text="Teach detection that this may happen. Can be undone.">
             <Button disabled={actions.busy} onClick={actions.normal}>
               <CircleCheckBig size={14} aria-hidden /> This is normal
