@@ -26,6 +26,7 @@ const faults = asked === "all" ? ALL : asked === "first" ? ALL.slice(0, 1) : ALL
 const RATE = 6;
 const PAST_MINUTES = 5;
 const COPIES = 30; // Two and a half hours.
+const SPAN_COPIES = 14;
 const DETECT_MS = 150_000;
 const OVER_MS = 9 * 60_000;
 
@@ -123,12 +124,22 @@ async function since(product: Product, began: number): Promise<string> {
   return JSON.stringify(details, null, 1);
 }
 
-/** Stores the rollups of the last five full minutes again, once for each five minutes before. */
+/**
+ * Stores the last five full minutes again: their rollups for each five minutes of the hours before, of which normal is
+ * learned, and their spans for the last hour of them, with which the requests that suffer are compared.
+ */
 async function repeatIntoThePast(product: Product): Promise<void> {
   const seconds = PAST_MINUTES * 60;
+  const last = `ts >= now() - ${seconds} - 30 AND ts < now() - 30`;
+  const copies = (n: number) => `(SELECT number + 1 AS number FROM numbers(${n})) AS n`;
   await product.sql(`
     INSERT INTO red_10s
     SELECT level, ts - toIntervalSecond(${seconds} * n.number) AS ts, service, name, kind, env, version, instance, calls, errors, duration_sum, duration_max, duration_hist
-    FROM (SELECT * FROM red_10s WHERE ts >= now() - ${seconds} - 30 AND ts < now() - 30) AS r
-    CROSS JOIN (SELECT number + 1 AS number FROM numbers(${COPIES})) AS n`);
+    FROM (SELECT * FROM red_10s WHERE ${last}) AS r
+    CROSS JOIN ${copies(COPIES)}`);
+  await product.sql(`
+    INSERT INTO spans
+    SELECT r.* REPLACE (r.ts - toIntervalSecond(${seconds} * n.number) AS ts, reinterpretAsFixedString(bitXor(reinterpretAsUInt128(r.trace_id), toUInt128(n.number))) AS trace_id)
+    FROM (SELECT * FROM spans WHERE ${last}) AS r
+    CROSS JOIN ${copies(SPAN_COPIES)}`);
 }

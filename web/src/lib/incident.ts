@@ -124,6 +124,9 @@ export function confidenceWords(c: number): string {
   return "a guess";
 }
 
+/** A confidence as a number: more than whole percents would claim more than is known. */
+export const percent = (share: number): string => `${Math.round(share * 100)}\u202f%`;
+
 /** What people did to an incident, read from its events: the newest word counts. */
 export interface Standing {
   acknowledged: boolean;

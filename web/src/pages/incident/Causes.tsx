@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { ExternalLink } from "lucide-react";
 import type { Alarm, Evidence, Incident, RootCause } from "@/api/types";
 import { pageOf } from "@/app/links";
-import { causeName, confidenceWords, offBy, subjectName, subjectPart, symptomName, unitOf } from "@/lib/incident";
+import { causeName, confidenceWords, offBy, percent, subjectName, subjectPart, symptomName, unitOf } from "@/lib/incident";
 import { format } from "@/lib/format";
 import { Num } from "@/ui/Num";
 import { Panel } from "@/ui/Panel";
@@ -11,20 +11,39 @@ import css from "./Causes.module.css";
 
 /** Where it starts, the best guess first, each with what speaks for it. */
 export function Causes({ incident: i }: { incident: Incident }) {
+  const unlikely = i.root_causes.filter((c) => !likely(c));
   return (
     <Panel title="Likely origin" flush>
       {i.root_causes.length === 0 ? (
         <p className={css.none}>Not known yet: the requests that suffered are being compared with others. Until then, the first symptom below is the best lead.</p>
       ) : (
-        <ol className={css.causes}>
-          {i.root_causes.map((c) => (
-            <li key={c.rank} className={css.cause} data-first={c.rank === 1 || undefined}>
-              <Cause cause={c} alarms={alarmsOf(i, c)} known={i.services.includes(c.service)} />
-            </li>
-          ))}
-        </ol>
+        <>
+          <List incident={i} causes={i.root_causes.filter(likely)} />
+          {unlikely.length > 0 && (
+            <details className={css.others}>
+              <summary>{unlikely.length === 1 ? "One less likely" : `${unlikely.length} less likely ones`}</summary>
+              <List incident={i} causes={unlikely} />
+            </details>
+          )}
+        </>
       )}
     </Panel>
+  );
+}
+
+/** What has this little speaking for it beside another is kept out of the way. */
+const LIKELY = 0.08;
+const likely = (c: RootCause) => c.rank === 1 || c.confidence >= LIKELY;
+
+function List({ incident: i, causes }: { incident: Incident; causes: readonly RootCause[] }) {
+  return (
+    <ol className={css.causes} start={causes[0]?.rank}>
+      {causes.map((c) => (
+        <li key={c.rank} className={css.cause} data-first={c.rank === 1 || undefined}>
+          <Cause cause={c} alarms={alarmsOf(i, c)} known={i.services.includes(c.service)} />
+        </li>
+      ))}
+    </ol>
   );
 }
 
@@ -50,11 +69,11 @@ function Cause({ cause: c, alarms, known }: { cause: RootCause; alarms: readonly
           )}
         </h3>
         <span className={css.kind}>{symptomName(c.kind)}</span>
-        <span className={css.confidence} title={`Confidence ${format(c.confidence, "ratio")}`}>
+        <span className={css.confidence} title={`Confidence ${percent(c.confidence)}`}>
           <span className={css.track} aria-hidden>
             <span className={css.fill} style={{ width: `${Math.round(c.confidence * 100)}%` }} />
           </span>
-          {confidenceWords(c.confidence)} <Num value={c.confidence} unit="ratio" />
+          {confidenceWords(c.confidence)} <Num value={Math.round(c.confidence * 100)} unit="%" />
         </span>
       </div>
       {c.summary && <p className={css.summary}>{c.summary}</p>}

@@ -1,14 +1,13 @@
 import { Link } from "@tanstack/react-router";
-import type { IncidentAnswer, LogRecord, SpanHit } from "@/api/types";
+import type { IncidentAnswer, SpanHit } from "@/api/types";
 import { logsSearch, query, term, tracesSearch } from "@/app/links";
+import { type ErrorPattern, errorPatterns } from "@/lib/errorLogs";
 import { moment } from "@/lib/incident";
 import { Num } from "@/ui/Num";
 import { Panel } from "@/ui/Panel";
 import { ServiceDot } from "@/ui/Service";
 import { Time } from "@/ui/Time";
 import css from "./Context.module.css";
-
-const msOf = (ns: string) => Number(BigInt(ns) / 1_000_000n);
 
 /** The incident's time with a margin, for links to pages with a range. */
 function rangeOf(a: IncidentAnswer): { from: string; to: string } {
@@ -74,8 +73,9 @@ function TraceList({ title, hits, none }: { title: string; hits: readonly SpanHi
 
 const SHOWN_LOGS = 12;
 
-/** What the services logged as errors meanwhile. */
+/** What the services logged as errors meanwhile, what says the same as one line. */
 export function ErrorLogs({ answer: a }: { answer: IncidentAnswer }) {
+  const patterns = errorPatterns(a.logs);
   return (
     <Panel
       title="Matching error logs"
@@ -85,12 +85,12 @@ export function ErrorLogs({ answer: a }: { answer: IncidentAnswer }) {
         </Link>
       }
     >
-      {a.logs.length === 0 ? (
+      {patterns.length === 0 ? (
         <p className={css.none}>These services logged no error in this time.</p>
       ) : (
-        <ul>
-          {a.logs.slice(0, SHOWN_LOGS).map((l) => (
-            <Line key={l.id} log={l} />
+        <ul aria-label="Error logs">
+          {patterns.slice(0, SHOWN_LOGS).map((p) => (
+            <Line key={p.key} pattern={p} />
           ))}
         </ul>
       )}
@@ -98,22 +98,30 @@ export function ErrorLogs({ answer: a }: { answer: IncidentAnswer }) {
   );
 }
 
-function Line({ log: l }: { log: LogRecord }) {
+function Line({ pattern: p }: { pattern: ErrorPattern }) {
+  const { trace_id, span_id } = p.example;
+  const text = (
+    <>
+      {p.body}
+      {p.detail && <span className={css.detail}> {p.detail}</span>}
+    </>
+  );
   return (
     <li className={css.log}>
-      <Time t={msOf(l.ts_ns)} date={false} millis />
+      <Time t={p.lastMs} date={false} millis />
       <span className={css.service}>
-        <ServiceDot name={l.service} /> {l.service}
+        <ServiceDot name={p.service} /> {p.service}
       </span>
-      {l.trace_id ? (
-        <Link to="/traces/$trace" params={{ trace: l.trace_id }} search={l.span_id ? { span: l.span_id } : {}} className={css.body} title={l.body}>
-          {l.body}
+      {trace_id ? (
+        <Link to="/traces/$trace" params={{ trace: trace_id }} search={span_id ? { span: span_id } : {}} className={css.body}>
+          {text}
         </Link>
       ) : (
-        <span className={css.body} title={l.body}>
-          {l.body}
-        </span>
+        <span className={css.body}>{text}</span>
       )}
+      <span className={css.count} title={p.count > 1 ? `${p.count} records that say the same but for numbers and ids; the newest is shown` : undefined}>
+        {p.count > 1 && `${p.count}×`}
+      </span>
     </li>
   );
 }

@@ -4,7 +4,7 @@ import type { Incident } from "@/api/types";
 import { useKeys } from "@/app/keys";
 import { useScope } from "@/app/range";
 import { useNow } from "@/app/useNow";
-import { causeName, confidenceWords, incidentLasted, moment, symptomName } from "@/lib/incident";
+import { causeName, confidenceWords, incidentLasted, moment, percent, symptomName } from "@/lib/incident";
 import { format } from "@/lib/format";
 import { clock, dateTime } from "@/lib/time";
 import { ServiceDot } from "@/ui/Service";
@@ -48,7 +48,7 @@ function Row({ incident: i, now }: { incident: Incident; now: number }) {
               <span className={css.label}>Likely origin</span> {causeName(cause)}
               <span className={css.faint}>
                 {" "}
-                · {symptomName(cause.kind).toLowerCase()} · {confidenceWords(cause.confidence)} ({format(cause.confidence, "ratio")})
+                · {symptomName(cause.kind).toLowerCase()} · {confidenceWords(cause.confidence)} ({percent(cause.confidence)})
               </span>
             </>
           ) : (
