@@ -59,20 +59,17 @@ const (
 func (db *DB) CompareProfiles(ctx context.Context, s, base ProfileSelection, nodes int) (*ProfileComparison, error) {
 	sides := [2]ProfileSelection{s, base}
 	var shapes [2]*profileShape
-	var values [2]map[uint64]float64
+	var sums [2]*stackSums
 	for i := range sides {
 		var err error
-		if shapes[i], err = db.shape(ctx, &sides[i]); err != nil {
+		if shapes[i], sums[i], err = db.shapeAndSums(ctx, &sides[i]); err != nil {
 			if i == 1 && errors.Is(err, ErrNotFound) {
 				err = fmt.Errorf("nothing to compare with: %w", err)
 			}
 			return nil, err
 		}
-		if values[i], err = db.stackValues(ctx, &sides[i], shapes[i]); err != nil {
-			return nil, err
-		}
 	}
-	t, err := db.tree(ctx, s.Service, values[0], values[1])
+	t, err := db.tree(ctx, s.Service, sums[0], sums[1])
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +79,7 @@ func (db *DB) CompareProfiles(ctx context.Context, s, base ProfileSelection, nod
 		if requests[i], err = db.requests(ctx, &sides[i]); err != nil {
 			return nil, err
 		}
-		side := ProfileSide{Range: db.profileRange(&sides[i]), Profiles: shapes[i].profiles, CoveredS: shapes[i].duration.Seconds(), Requests: requests[i], Total: t.nodes[0].total[i]}
+		side := ProfileSide{Range: db.profileRange(&sides[i]), Profiles: shapes[i].profiles, CoveredS: shapes[i].duration.Seconds(), Requests: requests[i], Total: t.whole(i)}
 		if i == 0 {
 			out.This = side
 		} else {
@@ -146,36 +143,24 @@ type movement struct {
 }
 
 func (m *movement) sum() {
-	n := len(m.tree.frames)
+	t, n := m.tree, len(m.tree.frames)
 	m.self, m.total, m.callers = make([][2]float64, n), make([][2]float64, n), make([]map[int32]float64, n)
-	onPath := make([]int, n)
-	var walk func(at, caller int32)
-	walk = func(at, caller int32) {
-		node := &m.tree.nodes[at]
-		f := node.frame
-		if f >= 0 {
-			for i := range 2 {
-				m.self[f][i] += node.self[i] * m.scale[i]
-				if onPath[f] == 0 {
-					m.total[f][i] += node.total[i] * m.scale[i]
-				}
-			}
-			if caller >= 0 && caller != f {
-				if m.callers[f] == nil {
-					m.callers[f] = map[int32]float64{}
-				}
-				m.callers[f][caller] += max(node.total[0]*m.scale[0], node.total[1]*m.scale[1])
-			}
-			onPath[f]++
-		}
-		for _, c := range node.children {
-			walk(c, f)
-		}
-		if f >= 0 {
-			onPath[f]--
+	self, total := t.functions()
+	for f := range n {
+		for i := range 2 {
+			m.self[f][i], m.total[f][i] = self[i][f]*m.scale[i], total[i][f]*m.scale[i]
 		}
 	}
-	walk(0, -1)
+	for i := 1; i < len(t.parent); i++ {
+		f, caller := t.frame[i], t.frame[t.parent[i]]
+		if !t.seen[i] || caller < 0 || caller == f {
+			continue
+		}
+		if m.callers[f] == nil {
+			m.callers[f] = map[int32]float64{}
+		}
+		m.callers[f][caller] += max(t.total[0][i]*m.scale[0], t.total[1][i]*m.scale[1])
+	}
 }
 
 // movers lists the functions whose own part changed, the most first.
@@ -250,14 +235,16 @@ func (db *DB) pieces(ctx context.Context, s *ProfileSelection, sh *profileShape,
 	for h := range need {
 		hashes = append(hashes, h)
 	}
-	stacks, err := db.resolve(ctx, s.Service, hashes)
+	calls, last, err := db.callsIn(ctx, s.Service, m.tree.of, hashes)
 	if err != nil {
 		return err
 	}
 	m.pieces[side] = make([][]float64, len(m.tree.frames))
-	leaf := map[uint64]int32{}
-	for h, locations := range stacks {
-		leaf[h] = m.leaf(locations)
+	leaf := make(map[uint64]int32, len(hashes))
+	for k, h := range hashes {
+		if f := calls.frame[last[k]]; int(f) < len(m.tree.frames) { // else it came meanwhile
+			leaf[h] = f
+		}
 	}
 	n := 0
 	for i, st := range steps {
@@ -278,19 +265,6 @@ func (db *DB) pieces(ctx context.Context, s *ProfileSelection, sh *profileShape,
 		m.pieces[side][f] = append(p, make([]float64, n-len(p))...)
 	}
 	return nil
-}
-
-// leaf is the frame on top of a stack; -1 if the tree does not have it.
-func (m *movement) leaf(locations []*location) int32 {
-	if len(locations) == 0 {
-		return -1
-	}
-	frames := locations[len(locations)-1].frames(nil, nil)
-	f := frames[len(frames)-1]
-	if id, ok := m.tree.ids[frameID{f.Function, f.File}]; ok {
-		return id
-	}
-	return -1
 }
 
 // weights is what each piece's values are divided by: its requests, or the seconds that its profiles cover.
@@ -382,8 +356,7 @@ func benjaminiHochberg(all []FunctionMove, rate float64) {
 
 // say is the sentence that says what changed.
 func (out *ProfileComparison) say(m *movement) string {
-	root := &m.tree.nodes[0]
-	now, was := root.total[0]*m.scale[0], root.total[1]*m.scale[1]
+	now, was := m.tree.whole(0)*m.scale[0], m.tree.whole(1)*m.scale[1]
 	delta := now - was
 	whole := fmt.Sprintf("As much as before (%s)", quantity(now, out.MoverUnit))
 	if was > 0 && math.Abs(delta) > .03*was {

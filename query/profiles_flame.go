@@ -1,8 +1,12 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -18,9 +22,21 @@ type FlameAnswer struct {
 	Processes  int      `json:"processes"`
 	CoveredS   float64  `json:"covered_s"` // sum of the profiles' durations
 	Total      float64  `json:"total"`
-	Pruned     int      `json:"pruned"` // calls too small to be listed; they count in their callers
 	Frames     []Frame  `json:"frames"`
 	Nodes      NodeList `json:"nodes"`
+	Pruned     int      `json:"pruned"` // calls too small to be listed; they count in their callers
+	// What the frames take in all calls, the pruned ones included.
+	Functions       FunctionList `json:"functions"`
+	PrunedFunctions int          `json:"pruned_functions"` // functions whose calls are all pruned and which take less than any listed call
+}
+
+// FunctionList is what functions take, in the order of the frames. A function that calls itself counts once.
+type FunctionList struct {
+	Self  []float64 `json:"self"`
+	Total []float64 `json:"total"`
+	// Of the profiles compared with; absent without.
+	BaseSelf  []float64 `json:"base_self,omitempty"`
+	BaseTotal []float64 `json:"base_total,omitempty"`
 }
 
 // Frame is a function as nodes refer to it.
@@ -45,100 +61,128 @@ type NodeList struct {
 // MaxFlameNodes bounds what one answer may list.
 const MaxFlameNodes = 100_000
 
+// stackSums is what each stack of a selection is worth.
+type stackSums struct {
+	hashes []uint64
+	values []float64
+}
+
 // stackValues sums the selection by stack.
 func (db *DB) stackValues(ctx context.Context, s *ProfileSelection, sh *profileShape) (map[uint64]float64, error) {
-	a := args{}
+	sums, err := db.stackSums(ctx, s, sh)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uint64]float64, len(sums.hashes))
+	for i, h := range sums.hashes {
+		out[h] = sums.values[i]
+	}
+	return out, nil
+}
+
+func (db *DB) stackSums(ctx context.Context, s *ProfileSelection, sh *profileShape) (*stackSums, error) {
 	sel := *s
 	c, err := db.cover(ctx, &sel, daySeconds)
 	if err != nil {
 		return nil, err
 	}
-	out := map[uint64]float64{}
-	err = db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM (%s) GROUP BY stack HAVING v != 0", sh.total(), c.rows(&sel, sh, a)), a,
+	return db.coveredSums(ctx, &sel, sh, c)
+}
+
+func (db *DB) coveredSums(ctx context.Context, s *ProfileSelection, sh *profileShape, c *profileCover) (*stackSums, error) {
+	a := args{}
+	out := &stackSums{}
+	return out, db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM (%s) GROUP BY stack HAVING v != 0", sh.total(), c.rows(s, sh, a)), a,
 		func(rows driver.Rows) error {
 			var h uint64
 			var v float64
-			if err := rows.Scan(&h, &v); err != nil {
-				return err
-			}
-			out[h] = v
-			return nil
+			err := rows.Scan(&h, &v)
+			out.hashes, out.values = append(out.hashes, h), append(out.values, v)
+			return err
 		})
-	return out, err
 }
 
-// tree merges the stacks of up to two selections of one service.
-func (db *DB) tree(ctx context.Context, service string, values, base map[uint64]float64) (*callTree, error) {
-	hashes := make([]uint64, 0, len(values)+len(base))
-	for h := range values {
-		hashes = append(hashes, h)
-	}
-	for h := range base {
-		if _, ok := values[h]; !ok {
-			hashes = append(hashes, h)
-		}
-	}
-	stacks, err := db.resolve(ctx, service, hashes)
+// tree merges the stacks of two selections of one service.
+func (db *DB) tree(ctx context.Context, service string, now, base *stackSums) (*callTree, error) {
+	hashes, values := now.with(base)
+	c, last, err := db.stackCalls(ctx, service, hashes)
 	if err != nil {
 		return nil, err
 	}
-	files, err := db.namelessFiles(ctx, stacks)
-	if err != nil {
-		return nil, err
-	}
-	t := newCallTree()
-	cache := map[*location][]int32{}
-	var calls []ProfileFrame
-	for _, h := range hashes {
-		for _, l := range stacks[h] {
-			ids, ok := cache[l]
-			if !ok {
-				calls = l.frames(calls[:0], files)
-				for i := range calls {
-					ids = append(ids, t.frame(&calls[i]))
-				}
-				cache[l] = ids
-			}
-			t.calls = append(t.calls, ids...)
-		}
-		t.push([2]float64{values[h], base[h]})
-	}
-	t.grow()
-	return t, nil
+	return newCallTree(c, last, values), nil
 }
 
-// namelessFiles loads the mappings of locations that have no symbols.
-func (db *DB) namelessFiles(ctx context.Context, stacks map[uint64][]*location) (map[uint64]mapping, error) {
-	need := map[uint64]bool{}
-	for _, s := range stacks {
-		for _, l := range s {
-			if len(l.lines) == 0 && l.mapping != 0 {
-				need[l.mapping] = true
-			}
+// with puts two sums side by side.
+func (s *stackSums) with(base *stackSums) ([]uint64, [2][]float64) {
+	at := make(map[uint64]int, len(s.hashes))
+	for i, h := range s.hashes {
+		at[h] = i
+	}
+	hashes, now, was := slices.Clone(s.hashes), slices.Clone(s.values), make([]float64, len(s.hashes))
+	for i, h := range base.hashes {
+		if k, ok := at[h]; ok {
+			was[k] = base.values[i]
+			continue
 		}
+		hashes, now, was = append(hashes, h), append(now, 0), append(was, base.values[i])
 	}
-	var hashes []uint64
-	for h := range need {
-		hashes = append(hashes, h)
-	}
-	return db.mappings(ctx, hashes)
+	return hashes, [2][]float64{now, was}
 }
 
-// Flame merges the selected profiles into a call tree of at most nodes calls.
-func (db *DB) Flame(ctx context.Context, s ProfileSelection, nodes int) (*FlameAnswer, error) {
-	sh, err := db.shape(ctx, &s)
+// Flame merges the selected profiles into a call tree of at most nodes calls: of all stacks, or of those with a function
+// or file that a regular expression finds.
+func (db *DB) Flame(ctx context.Context, s ProfileSelection, focus string, nodes int) (*FlameAnswer, error) {
+	find, err := pattern("focus", focus)
 	if err != nil {
 		return nil, err
 	}
-	values, err := db.stackValues(ctx, &s, sh)
+	sh, sums, err := db.shapeAndSums(ctx, &s)
 	if err != nil {
 		return nil, err
 	}
-	t, err := db.tree(ctx, s.Service, values, nil)
+	c, last, err := db.stackCalls(ctx, s.Service, sums.hashes)
 	if err != nil {
 		return nil, err
 	}
-	return db.flameAnswer(&s, sh, t, nodes, false), nil
+	values := sums.values
+	if find != nil {
+		last, values = c.through(find, last, values)
+	}
+	return db.flameAnswer(&s, sh, newCallTree(c, last, [2][]float64{values}), nodes, false), nil
+}
+
+// through keeps the stacks with a function or file that matches.
+func (c *calls) through(find *regexp.Regexp, last []int32, values []float64) (kept []int32, worth []float64) {
+	hit := make([]bool, len(c.frames))
+	for i := range c.frames {
+		hit[i] = find.MatchString(c.frames[i].Function) || find.MatchString(c.frames[i].File)
+	}
+	below := make([]bool, len(c.parent))
+	for i := 1; i < len(below); i++ {
+		below[i] = below[c.parent[i]] || hit[c.frame[i]]
+	}
+	for i, at := range last {
+		if below[at] {
+			kept, worth = append(kept, at), append(worth, values[i])
+		}
+	}
+	return kept, worth
+}
+
+// shapeAndSums asks for how the selection is held while it finds out which tables hold it.
+func (db *DB) shapeAndSums(ctx context.Context, s *ProfileSelection) (*profileShape, *stackSums, error) {
+	sel := *s
+	var c *profileCover
+	var failed error
+	var covered sync.WaitGroup
+	covered.Go(func() { c, failed = db.cover(ctx, &sel, daySeconds) })
+	sh, err := db.shape(ctx, s)
+	covered.Wait()
+	if err := cmp.Or(err, failed); err != nil {
+		return nil, nil, err
+	}
+	sums, err := db.coveredSums(ctx, &sel, sh, c)
+	return sh, sums, err
 }
 
 func (db *DB) flameAnswer(s *ProfileSelection, sh *profileShape, t *callTree, nodes int, compared bool) *FlameAnswer {
@@ -146,11 +190,53 @@ func (db *DB) flameAnswer(s *ProfileSelection, sh *profileShape, t *callTree, no
 		nodes = MaxFlameNodes
 	}
 	out := &FlameAnswer{SampleType: sh.sampleType, Momentary: momentary(sh.sampleType), Profiles: sh.profiles, Processes: len(sh.resources),
-		CoveredS: sh.duration.Seconds(), Total: t.nodes[0].total[0], Range: db.profileRange(s)}
+		CoveredS: sh.duration.Seconds(), Total: t.whole(0), Range: db.profileRange(s)}
 	_, out.Unit = ProfileUnit(sh.sampleType)
-	out.Nodes, out.Pruned = t.list(nodes, compared)
-	out.Frames = t.frames
+	l := t.list(nodes, compared)
+	out.Nodes, out.Pruned = l.nodes, l.pruned
+	out.listFunctions(t, l.least, compared)
 	return out
+}
+
+// listFunctions adds the functions of the listed calls, and the others that take as much as the smallest of those.
+func (out *FlameAnswer) listFunctions(t *callTree, least float64, compared bool) {
+	self, total := t.functions()
+	share := t.shares(total)
+	called := make([]bool, len(t.frames))
+	for _, f := range out.Nodes.Frame[1:] {
+		called[f] = true
+	}
+	made := make([]bool, len(t.frames))
+	for i, seen := range t.seen {
+		if seen && i > 0 {
+			made[t.frame[i]] = true
+		}
+	}
+	order, number := make([]int32, len(t.frames)), make([]int32, len(t.frames))
+	for f, r := range t.rank {
+		order[r] = int32(f)
+	}
+	out.Frames = []Frame{}
+	l := FunctionList{Self: []float64{}, Total: []float64{}}
+	for _, f := range order {
+		switch {
+		case !made[f]:
+			continue
+		case !called[f] && share(int(f)) < least:
+			out.PrunedFunctions++
+			continue
+		}
+		number[f] = int32(len(out.Frames))
+		out.Frames = append(out.Frames, t.frames[f])
+		l.Self, l.Total = append(l.Self, self[0][f]), append(l.Total, total[0][f])
+		if compared {
+			l.BaseSelf, l.BaseTotal = append(l.BaseSelf, self[1][f]), append(l.BaseTotal, total[1][f])
+		}
+	}
+	out.Functions = l
+	for i, f := range out.Nodes.Frame[1:] {
+		out.Nodes.Frame[i+1] = number[f]
+	}
 }
 
 // profileRange is the range that was read: in whole hours where the rollup served it.

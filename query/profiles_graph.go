@@ -82,7 +82,7 @@ func (db *DB) ProfileGraph(ctx context.Context, s ProfileSelection, o GraphOptio
 	if err != nil {
 		return nil, err
 	}
-	files, err := db.namelessFiles(ctx, stacks)
+	files, err := db.namelessFiles(ctx, locationsOf(stacks))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func pattern(field, text string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-func matches(calls []graphCall, t *callTree, focus, ignore *regexp.Regexp) bool {
+func matches(calls []graphCall, t *frameTable, focus, ignore *regexp.Regexp) bool {
 	found := focus == nil
 	for _, c := range calls {
 		f := &t.frames[c.frame]
@@ -124,7 +124,7 @@ func matches(calls []graphCall, t *callTree, focus, ignore *regexp.Regexp) bool 
 
 // callGraph is stacks before they are merged.
 type callGraph struct {
-	tree   *callTree // numbers the frames
+	tree   *frameTable // numbers the frames
 	cache  map[*location][]int32
 	stacks []graphStack
 	buf    []graphCall
@@ -142,7 +142,7 @@ type graphCall struct {
 }
 
 func newCallGraph() *callGraph {
-	return &callGraph{tree: newCallTree(), cache: map[*location][]int32{}}
+	return &callGraph{tree: &frameTable{}, cache: map[*location][]int32{}}
 }
 
 func (g *callGraph) calls(stack []*location, files map[uint64]mapping) []graphCall {

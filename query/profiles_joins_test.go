@@ -262,7 +262,7 @@ func TestSumsServeDays(t *testing.T) {
 	whole := Window{day.Add(20 * time.Minute), day.Add(47*time.Hour + time.Minute)} // becomes whole hours, which hold the day from its beginning
 	total := func() (sum float64) {
 		t.Helper()
-		f, err := p.db.Flame(ctx, ProfileSelection{Window: whole, Service: "shop", Type: "cpu"}, 100)
+		f, err := p.db.Flame(ctx, ProfileSelection{Window: whole, Service: "shop", Type: "cpu"}, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}

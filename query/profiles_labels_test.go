@@ -50,7 +50,7 @@ func TestProfileLabels(t *testing.T) {
 	if s := got(ProfileSelection{Window: Window{begin.Add(-2 * time.Hour), begin.Add(-time.Hour)}}); s != "[]" {
 		t.Errorf("of another time %s", s)
 	}
-	f, err := p.db.Flame(context.Background(), ProfileSelection{Window: w, Service: "shop", Type: "cpu", Labels: []ProfileLabel{{"endpoint", "main.cart"}}}, 0)
+	f, err := p.db.Flame(context.Background(), ProfileSelection{Window: w, Service: "shop", Type: "cpu", Labels: []ProfileLabel{{"endpoint", "main.cart"}}}, "", 0)
 	if err != nil || f.Total != 60 {
 		t.Errorf("of one endpoint %+v %v", f, err)
 	}

@@ -38,14 +38,14 @@ func TestProfilesOfNode(t *testing.T) {
 	if err != nil || len(kinds) != 2 || kinds[0].Type != "heap" || kinds[1].Type != "wall" || kinds[1].Versions[0] != "3.1.0" {
 		t.Fatalf("%+v %v", kinds, err)
 	}
-	wall, err := p.db.Flame(context.Background(), ProfileSelection{Window: Window{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)}, Service: "node-shop", Type: "wall", SampleType: "sample"}, 10_000)
+	wall, err := p.db.Flame(context.Background(), ProfileSelection{Window: Window{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)}, Service: "node-shop", Type: "wall", SampleType: "sample"}, "", 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if wall.Total > float64(did.Hits) || wall.Total < float64(did.Hits)/2 { // V8's root itself is no sample of the package's
 		t.Errorf("%v samples of %d", wall.Total, did.Hits)
 	}
-	heap, err := p.db.Flame(context.Background(), ProfileSelection{Window: Window{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)}, Service: "node-shop", Type: "heap"}, 10_000)
+	heap, err := p.db.Flame(context.Background(), ProfileSelection{Window: Window{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)}, Service: "node-shop", Type: "heap"}, "", 10_000)
 	if err != nil || !heap.Momentary || heap.Unit != "bytes" || heap.Total == 0 {
 		t.Errorf("%+v %v", heap, err)
 	}

@@ -98,7 +98,7 @@ func (db *DB) stacksThrough(ctx context.Context, s *ProfileSelection, sh *profil
 	if err != nil {
 		return nil, err
 	}
-	files, err := db.namelessFiles(ctx, stacks)
+	files, err := db.namelessFiles(ctx, locationsOf(stacks))
 	if err != nil {
 		return nil, err
 	}

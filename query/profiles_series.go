@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -55,9 +56,14 @@ func (db *DB) ProfileSeries(ctx context.Context, s ProfileSelection, by string, 
 		}
 	}
 	delete(seen, 0)
-	t, stacks, err := db.framed(ctx, s.Service, seen)
+	hashes := slices.Collect(maps.Keys(seen))
+	calls, last, err := db.stackCalls(ctx, s.Service, hashes)
 	if err != nil {
 		return nil, err
+	}
+	leaf := make(map[uint64]int32, len(hashes))
+	for i, h := range hashes {
+		leaf[h] = last[i]
 	}
 	out := &ProfileSeries{Range: r, SampleType: sh.sampleType, Momentary: momentary(sh.sampleType)}
 	_, out.Unit = ProfileUnit(sh.sampleType)
@@ -76,11 +82,11 @@ func (db *DB) ProfileSeries(ctx context.Context, s ProfileSelection, by string, 
 		scale = func(i int) float64 { return unit / cmp.Or(covered[i], r.seconds()) }
 	}
 	out.fill(values, r.Points(), scale, max(1, min(members, 50)), func(h uint64) string {
-		f := stacks[h]
-		if len(f) == 0 {
+		f := calls.frame[leaf[h]]
+		if f < 0 {
 			return otherName
 		}
-		frame := t.frames[f[len(f)-1]]
+		frame := calls.frames[f]
 		if by == "package" {
 			return cmp.Or(frame.Package, frame.Function)
 		}
@@ -222,32 +228,23 @@ func stepScan(out map[int]map[uint64]float64) func(driver.Rows) error {
 	}
 }
 
-// framed resolves stacks to frames of a tree that holds their values.
-func (db *DB) framed(ctx context.Context, service string, values map[uint64]float64) (*callTree, map[uint64][]int32, error) {
-	hashes := make([]uint64, 0, len(values))
-	for h := range values {
-		hashes = append(hashes, h)
-	}
-	stacks, err := db.resolve(ctx, service, hashes)
+// framed resolves stacks to functions, from the root to the leaf, as indices in the list of frames. A stack that is not
+// stored yet is missing.
+func (db *DB) framed(ctx context.Context, service string, hashes []uint64) ([]Frame, map[uint64][]int32, error) {
+	c, last, err := db.stackCalls(ctx, service, hashes)
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := db.namelessFiles(ctx, stacks)
-	if err != nil {
-		return nil, nil, err
-	}
-	t := newCallTree()
-	out := make(map[uint64][]int32, len(stacks))
-	var calls []ProfileFrame
-	for h, locations := range stacks {
-		var ids []int32
-		for _, l := range locations {
-			calls = l.frames(calls[:0], files)
-			for i := range calls {
-				ids = append(ids, t.frame(&calls[i]))
-			}
+	out := make(map[uint64][]int32, len(hashes))
+	for i, h := range hashes {
+		var path []int32
+		for at := last[i]; at > 0; at = c.parent[at] {
+			path = append(path, c.frame[at])
 		}
-		out[h] = ids
+		slices.Reverse(path)
+		if len(path) > 0 {
+			out[h] = path
+		}
 	}
-	return t, out, nil
+	return c.frames, out, nil
 }

@@ -42,8 +42,8 @@ type stackKey struct {
 	hash    uint64
 }
 
-// maxStackElements bounds the memory of stacks: about 16 bytes each.
-const maxStackElements = 8 << 20
+// elementBytes is what an element takes, with the maps' slack.
+const elementBytes = 16
 
 func (c *stacks) get(k stackKey) ([]*location, bool) {
 	c.mu.RLock()
@@ -70,7 +70,7 @@ func (db *DB) resolve(ctx context.Context, service string, hashes []uint64) (map
 	}
 	raw := map[uint64][]uint64{}
 	need := map[uint64]bool{}
-	err := db.byHash(ctx, service, missing, `SELECT hash, any(locations) FROM profile_stacks WHERE service = {service:String}%s GROUP BY hash`, func(rows driver.Rows) error {
+	err := db.byHash(ctx, service, missing, stackRows, func(rows driver.Rows) error {
 		var h uint64
 		var l []uint64
 		if err := rows.Scan(&h, &l); err != nil {
@@ -91,7 +91,7 @@ func (db *DB) resolve(ctx context.Context, service string, hashes []uint64) (map
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.elements > maxStackElements {
+	if c.elements > db.o.ProfileMemory/2/elementBytes {
 		c.stacks, c.locations, c.elements = nil, nil, 0
 	}
 	if c.stacks == nil {
@@ -161,6 +161,8 @@ FROM profile_locations WHERE service = {service:String}%s GROUP BY hash`, func(r
 	}
 	return out, nil
 }
+
+const stackRows = `SELECT hash, any(locations) FROM profile_stacks WHERE service = {service:String}%s GROUP BY hash`
 
 // fewHashes is how many rows are asked for by name; beyond, all of the service are read.
 const fewHashes = 2000

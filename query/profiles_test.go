@@ -214,7 +214,7 @@ func TestFlameOfARunningProgram(t *testing.T) {
 		t.Fatalf("%+v %v", kinds, err)
 	}
 	for _, w := range []Window{{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)}, always} { // raw, and the hourly rollup
-		f, err := p.db.Flame(ctx, ProfileSelection{Window: w, Service: "self", Type: "cpu", Version: "7"}, 0)
+		f, err := p.db.Flame(ctx, ProfileSelection{Window: w, Service: "self", Type: "cpu", Version: "7"}, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestFlameOfARunningProgram(t *testing.T) {
 			t.Errorf("%s: spin took %g of %g %s", f.Range.Resolution, at("query.spin"), f.Total, f.Unit)
 		}
 	}
-	if _, err := p.db.Flame(ctx, ProfileSelection{Window: always, Service: "self", Type: "cpu", Version: "8"}, 0); err == nil {
+	if _, err := p.db.Flame(ctx, ProfileSelection{Window: always, Service: "self", Type: "cpu", Version: "8"}, "", 0); err == nil {
 		t.Error("profiles of a version that was never seen")
 	}
 }
@@ -353,7 +353,7 @@ func TestCumulativeProfiles(t *testing.T) {
 	}
 	p.flush()
 	for sampleType, want := range map[string]float64{"alloc_space": 850, "inuse_space": 30, "": 30} {
-		f, err := p.db.Flame(context.Background(), ProfileSelection{Window: always, Service: "shop", Type: "heap", SampleType: sampleType}, 0)
+		f, err := p.db.Flame(context.Background(), ProfileSelection{Window: always, Service: "shop", Type: "heap", SampleType: sampleType}, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

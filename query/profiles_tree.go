@@ -1,185 +1,167 @@
 package query
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
-// callTree merges stacks by function. It is made in two steps: stacks are collected, with frame and push, and then
-// grown into nodes. Once it is grown, frames are in order of their names, nodes in pre-order, and siblings in order of
-// their frames, so that two answers look alike.
+// callTree is what profiles took, by call: a value for each of a service's calls, of up to two selections.
 type callTree struct {
-	frames []Frame
-	ids    map[frameID]int32
-
-	calls  []int32 // frames of all stacks, from the root
-	stacks []treeStack
-
-	nodes []callNode // nodes[0] is the root
+	calls
+	seen        []bool       // the calls that were made
+	self, total [2][]float64 // by call; nil without the second selection
 }
 
-type frameID struct{ function, file string }
-
-type treeStack struct {
-	from, to int32 // in calls
-	value    [2]float64
-}
-
-type callNode struct {
-	frame    int32 // -1: the root
-	children []int32
-	self     [2]float64
-	total    [2]float64
-}
-
-func newCallTree() *callTree { return &callTree{ids: map[frameID]int32{}} }
-
-// frame numbers a function. The numbers change when the tree is grown.
-func (t *callTree) frame(f *ProfileFrame) int32 {
-	k := frameID{f.Function, f.File}
-	id, ok := t.ids[k]
-	if !ok {
-		id = int32(len(t.frames))
-		t.frames = append(t.frames, Frame{Function: f.Function, Package: FunctionPackage(f.Function), File: f.File, Line: f.Start})
-		t.ids[k] = id
+// newCallTree adds up stacks, given by their last calls.
+func newCallTree(c calls, last []int32, values [2][]float64) *callTree {
+	t := &callTree{calls: c, seen: make([]bool, len(c.parent))}
+	t.seen[0] = true
+	for _, at := range last {
+		t.seen[at] = true
 	}
-	return id
-}
-
-// push takes the frames that were appended to calls since the stack before.
-func (t *callTree) push(v [2]float64) {
-	from := int32(0)
-	if n := len(t.stacks); n > 0 {
-		from = t.stacks[n-1].to
-	}
-	t.stacks = append(t.stacks, treeStack{from, int32(len(t.calls)), v})
-}
-
-// grow makes the nodes. Stacks that lie in order share their callers with the one before, so that no call has to be
-// looked up.
-func (t *callTree) grow() {
-	t.orderFrames()
-	slices.SortFunc(t.stacks, func(a, b treeStack) int {
-		return cmp.Or(slices.Compare(t.calls[a.from:a.to], t.calls[b.from:b.to]), cmp.Compare(a.from, b.from))
-	})
-	t.nodes = append(make([]callNode, 0, len(t.stacks)*2+1), callNode{frame: -1})
-	parents := make([]int32, 1, len(t.stacks)*2+1)
-	var path []int32 // nodes of the stack before, without the root
-	var last []int32
-	for _, s := range t.stacks {
-		calls := t.calls[s.from:s.to]
-		shared := 0
-		for shared < len(calls) && shared < len(last) && calls[shared] == last[shared] {
-			shared++
+	for k, v := range values {
+		if k > 0 && v == nil {
+			continue
 		}
-		path = path[:shared]
-		for i := shared; i < len(calls); i++ {
-			parent := int32(0)
-			if i > 0 {
-				parent = path[i-1]
+		self := make([]float64, len(c.parent))
+		for i, at := range last {
+			self[at] += v[i]
+		}
+		t.self[k], t.total[k] = self, slices.Clone(self)
+	}
+	now, was := t.total[0], t.total[1]
+	for i := len(c.parent) - 1; i > 0; i-- {
+		if !t.seen[i] {
+			continue
+		}
+		p := c.parent[i]
+		t.seen[p] = true
+		now[p] += now[i]
+		if was != nil {
+			was[p] += was[i]
+		}
+	}
+	return t
+}
+
+// whole is the total of a selection.
+func (t *callTree) whole(k int) float64 {
+	if t.total[k] == nil {
+		return 0
+	}
+	return t.total[k][0]
+}
+
+// shares is how much of the whole each of some values takes: the larger of both sides' shares.
+func (t *callTree) shares(values [2][]float64) func(i int) float64 {
+	var scale [2]float64
+	for k := range scale {
+		if w := t.whole(k); w > 0 {
+			scale[k] = 1 / w
+		}
+	}
+	now, was := values[0], values[1]
+	if was == nil {
+		return func(i int) float64 { return now[i] * scale[0] }
+	}
+	return func(i int) float64 { return max(now[i]*scale[0], was[i]*scale[1]) }
+}
+
+// functions is what each function takes in all calls; one that calls itself counts once.
+func (t *callTree) functions() (self, total [2][]float64) {
+	for k := range t.self {
+		if t.self[k] == nil {
+			continue
+		}
+		self[k], total[k] = make([]float64, len(t.frames)), make([]float64, len(t.frames))
+		for i := 1; i < len(t.parent); i++ {
+			if !t.seen[i] {
+				continue
 			}
-			path = append(path, int32(len(t.nodes)))
-			t.nodes, parents = append(t.nodes, callNode{frame: calls[i]}), append(parents, parent)
+			f := t.frame[i]
+			self[k][f] += t.self[k][i]
+			if !t.again[i] {
+				total[k][f] += t.total[k][i]
+			}
 		}
-		leaf := &t.nodes[0]
-		if len(path) > 0 {
-			leaf = &t.nodes[path[len(path)-1]]
-		}
-		leaf.self[0], leaf.self[1] = leaf.self[0]+s.value[0], leaf.self[1]+s.value[1]
-		last = calls
 	}
-	t.sum(parents)
+	return self, total
 }
 
-// sum adds up what nodes take with what they call, and links them to their children.
-func (t *callTree) sum(parents []int32) {
-	count := make([]int32, len(t.nodes))
-	for i := len(t.nodes) - 1; i >= 0; i-- {
-		n := &t.nodes[i]
-		n.total[0], n.total[1] = n.total[0]+n.self[0], n.total[1]+n.self[1]
-		if i > 0 {
-			p := &t.nodes[parents[i]]
-			p.total[0], p.total[1] = p.total[0]+n.total[0], p.total[1]+n.total[1]
-			count[parents[i]]++
+// largest is the calls of the largest size, in order of their numbers: at most so many, or some more of the same size.
+// least is the size that they have at least, and made how many calls there are in all.
+func (t *callTree) largest(most int) (list []int32, least float64, made int) {
+	size := t.shares(t.total)
+	sizes := make([]float64, 0, len(t.parent))
+	for i, seen := range t.seen {
+		if seen {
+			sizes = append(sizes, size(i))
 		}
 	}
-	links := make([]int32, len(t.nodes))
-	at := int32(0)
-	for i := range t.nodes {
-		t.nodes[i].children = links[at : at : at+count[i]]
-		at += count[i]
+	made, least = len(sizes), 0
+	all := made <= most
+	if !all {
+		least = nth(sizes, made-most)
 	}
-	for i := 1; i < len(t.nodes); i++ {
-		p := &t.nodes[parents[i]]
-		p.children = append(p.children, int32(i))
-	}
-}
-
-// orderFrames numbers the frames by their names.
-func (t *callTree) orderFrames() {
-	order := make([]int32, len(t.frames))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		x, y := &t.frames[a], &t.frames[b]
-		return cmp.Or(cmp.Compare(x.Function, y.Function), cmp.Compare(x.File, y.File))
-	})
-	frames, now := make([]Frame, len(order)), make([]int32, len(order))
-	for i, was := range order {
-		frames[i], now[was] = t.frames[was], int32(i)
-	}
-	t.frames = frames
-	for k, id := range t.ids {
-		t.ids[k] = now[id]
-	}
-	for i, id := range t.calls {
-		t.calls[i] = now[id]
-	}
-}
-
-// list gives out at most max nodes, the largest, in pre-order.
-func (t *callTree) list(max int, compared bool) (NodeList, int) {
-	least := 0.0
-	if len(t.nodes) > max {
-		sizes := make([]float64, len(t.nodes))
-		for i := range t.nodes {
-			sizes[i] = t.size(i)
+	list = make([]int32, 0, min(most, made))
+	for i, seen := range t.seen {
+		if seen && (all || i == 0 || size(i) >= least) {
+			list = append(list, int32(i))
 		}
-		least = nth(sizes, len(sizes)-max)
 	}
-	room := min(max, len(t.nodes))
-	out := NodeList{Frame: make([]int32, 0, room), Depth: make([]int32, 0, room), Self: make([]float64, 0, room), Total: make([]float64, 0, room)}
-	kept := 0
-	var walk func(n, depth int32)
-	walk = func(n, depth int32) {
-		node := &t.nodes[n]
-		kept++
-		out.Frame, out.Depth = append(out.Frame, node.frame), append(out.Depth, depth)
-		out.Self, out.Total = append(out.Self, node.self[0]), append(out.Total, node.total[0])
+	return list, least, made
+}
+
+// callList is the calls that are given out.
+type callList struct {
+	nodes  NodeList // frames are numbered as in the tree
+	pruned int      // calls that are left out
+	least  float64  // share of the whole, below which calls are left out; 0: none is
+}
+
+// list gives out at most so many calls, the largest, in pre-order and siblings in order of their names.
+func (t *callTree) list(most int, compared bool) callList {
+	ids, least, made := t.largest(most)
+	first, next := t.siblings(ids)
+	room := min(most, len(ids))
+	l := NodeList{Frame: make([]int32, 0, room), Depth: make([]int32, 0, room), Self: make([]float64, 0, room), Total: make([]float64, 0, room)}
+	type at struct{ call, depth int32 }
+	for open := []at{{0, 0}}; len(open) > 0 && len(l.Frame) < most; {
+		x := open[len(open)-1]
+		open = open[:len(open)-1]
+		if n := next[x.call]; n != 0 {
+			open = append(open, at{n, x.depth})
+		}
+		if c := first[x.call]; c != 0 {
+			open = append(open, at{c, x.depth + 1})
+		}
+		l.Frame, l.Depth = append(l.Frame, t.frame[x.call]), append(l.Depth, x.depth)
+		l.Self, l.Total = append(l.Self, t.self[0][x.call]), append(l.Total, t.total[0][x.call])
 		if compared {
-			out.BaseSelf, out.BaseTotal = append(out.BaseSelf, node.self[1]), append(out.BaseTotal, node.total[1])
-		}
-		for _, c := range node.children {
-			if kept < max && t.size(int(c)) >= least {
-				walk(c, depth+1)
-			}
+			l.BaseSelf, l.BaseTotal = append(l.BaseSelf, t.self[1][x.call]), append(l.BaseTotal, t.total[1][x.call])
 		}
 	}
-	walk(0, 0)
-	return out, len(t.nodes) - kept
+	return callList{nodes: l, pruned: made - len(l.Frame), least: least}
 }
 
-// size is how much room a node takes: the larger of its two shares.
-func (t *callTree) size(i int) float64 {
-	n, root := &t.nodes[i], &t.nodes[0]
-	var s float64
-	for k := range 2 {
-		if root.total[k] > 0 {
-			s = max(s, n.total[k]/root.total[k])
-		}
+// siblings links some calls, the root first: to the first one below each, and to the next one beside it; 0 is none.
+func (t *callTree) siblings(ids []int32) (first, next []int32) {
+	at := make([]int32, len(t.frames)+1) // they are put in order of their names by counting
+	for _, id := range ids[1:] {
+		at[t.rank[t.frame[id]]+1]++
 	}
-	return s
+	for r := 1; r < len(at); r++ {
+		at[r] += at[r-1]
+	}
+	order := make([]int32, len(ids)-1)
+	for _, id := range ids[1:] {
+		r := t.rank[t.frame[id]]
+		order[at[r]] = id
+		at[r]++
+	}
+	first, next = make([]int32, len(t.parent)), make([]int32, len(t.parent))
+	for _, id := range slices.Backward(order) {
+		p := t.parent[id]
+		first[p], next[id] = id, first[p]
+	}
+	return first, next
 }
 
 // nth is the k-th smallest of some numbers (Hoare's selection), which it puts into another order.

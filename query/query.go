@@ -24,8 +24,11 @@ type Options struct {
 	Patience   time.Duration // how long one waits before it is refused (15 s)
 	Timeout    time.Duration // of one question (30 s)
 	Memory     uint64        // bytes one question may use (2 GiB)
-	Now        func() time.Time
-	Registerer prometheus.Registerer // nil: nothing is counted
+	// ProfileMemory is how many bytes of the stacks of profiles are kept, about: half as trees of calls, for flame graphs,
+	// half as places in programs, for pprof (128 MiB).
+	ProfileMemory int
+	Now           func() time.Time
+	Registerer    prometheus.Registerer // nil: nothing is counted
 }
 
 // DB asks questions of one store.
@@ -35,6 +38,7 @@ type DB struct {
 	gate        *gate
 	kept        kept
 	stacks      stacks
+	calls       callIndexes
 	rows, bytes atomic.Uint64 // read by the store to answer
 }
 
@@ -48,6 +52,9 @@ func New(conn driver.Conn, o Options) *DB {
 	}
 	if o.Memory == 0 {
 		o.Memory = 2 << 30
+	}
+	if o.ProfileMemory == 0 {
+		o.ProfileMemory = 128 << 20
 	}
 	if o.Now == nil {
 		o.Now = time.Now

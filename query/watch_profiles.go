@@ -285,16 +285,12 @@ type FunctionFrame struct {
 // StackFunctions resolves stacks to functions, from the root to the leaf, as indices in the answer's list of functions.
 // A stack that is not stored yet is missing.
 func (db *DB) StackFunctions(ctx context.Context, service string, stacks []uint64) ([]FunctionFrame, map[uint64][]int32, error) {
-	values := make(map[uint64]float64, len(stacks))
-	for _, h := range stacks {
-		values[h] = 0
-	}
-	t, out, err := db.framed(ctx, service, values)
+	known, out, err := db.framed(ctx, service, stacks)
 	if err != nil {
 		return nil, nil, err
 	}
-	frames := make([]FunctionFrame, len(t.frames))
-	for i, f := range t.frames {
+	frames := make([]FunctionFrame, len(known))
+	for i, f := range known {
 		frames[i] = FunctionFrame{f.Function, f.File, f.Line}
 	}
 	return frames, out, nil

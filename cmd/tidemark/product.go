@@ -216,7 +216,7 @@ func (p *product) startQuery(context.Context) error {
 	if !p.config.Role.Reads() {
 		return nil
 	}
-	p.db = query.New(p.conn, query.Options{Registerer: p.metrics})
+	p.db = query.New(p.conn, query.Options{Registerer: p.metrics, ProfileMemory: p.config.ProfileMemory})
 	var err error
 	if p.prom, err = prom.New(p.db, p.promOptions()); err != nil {
 		return err

@@ -30,7 +30,7 @@ func (a *API) profileEndpoints() []endpoint {
 				list, err := db.ProfileKinds(c.Request.Context(), w, c.Query("service"))
 				return ProfilesAnswer{Profiles: list}, err
 			})},
-		{method: http.MethodGet, path: "/profiles/flamegraph", summary: "Profiles merged into a call tree", answer: query.FlameAnswer{}, params: params(pRange, pProfile, sampleType, nodes),
+		{method: http.MethodGet, path: "/profiles/flamegraph", summary: "Profiles merged into a call tree", answer: query.FlameAnswer{}, params: params(pRange, pProfile, sampleType, nodes, param{"focus", "regular expression: only stacks with a function or file that it finds"}),
 			handle: overTime(func(c *gin.Context, w query.Window) (any, error) {
 				s, err := profileSelection(c, w, "")
 				if err != nil {
@@ -40,7 +40,7 @@ func (a *API) profileEndpoints() []endpoint {
 				if err != nil {
 					return nil, err
 				}
-				return db.Flame(c.Request.Context(), s, n)
+				return db.Flame(c.Request.Context(), s, c.Query("focus"), n)
 			})},
 		{method: http.MethodGet, path: "/profiles/compare", summary: "Two selections of profiles in one call tree, and what moved", answer: query.ProfileComparison{},
 			params: params(pRange, pProfile, sampleType, nodes, param{"base_from", "as from, of what to compare with; the time just before by default"}, param{"base_to", "as to"},

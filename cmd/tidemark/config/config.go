@@ -55,6 +55,7 @@ type Config struct {
 	SelfTelemetry bool
 	StopTimeout   time.Duration
 	MemoryTarget  int64 // bytes
+	ProfileMemory int   // bytes
 
 	ProfileTargets, ProfileTargetsFile, ScrapeAllow string
 	OTLPProfiles                                    bool
@@ -132,6 +133,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.SelfTelemetry, "self-telemetry", true, "send Tidemark's own traces, metrics and logs to itself")
 	fs.DurationVar(&c.StopTimeout, "stop-timeout", 20*time.Second, "how long a stop may take to write what was accepted")
 	fs.Int64Var(&c.MemoryTarget, "memory-target", 430<<20, "bytes the process (without the engine) is held to by collecting garbage earlier; exceeded when more is in use; 0 leaves it to GOGC")
+	fs.IntVar(&c.ProfileMemory, "profile-memory", 128<<20, "bytes of the stacks of profiles that are kept in memory for the next flame graph, about; those of services that were looked at longest ago go first")
 	c.notifyFlags(fs)
 	c.detectionFlags(fs)
 	c.profileFlags(fs)
