@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/tidemarkhq/tidemark/anomaly/notify"
@@ -28,6 +30,9 @@ func (p *product) profileReceiver(in *ingest.Ingest) *pprof.Receiver {
 
 // targetKey precedes the ids of targets in the settings.
 const targetKey = "profile_target/"
+
+// scraperKey precedes the names of processes that fetch from targets.
+const scraperKey = "profile_scraper/"
 
 // startProfiles fetches profiles: from the configured targets, and of this process itself.
 func (p *product) startProfiles(ctx context.Context) error {
@@ -64,16 +69,45 @@ func (p *product) startProfiles(ctx context.Context) error {
 		Seal:   func(place, secret string) string { return keys.Seal(targetKey+place, secret) },
 		Open:   func(place, sealed string) (string, error) { return keys.Open(targetKey+place, sealed) },
 		Logger: p.log,
+		Peers:  p.scraperPeers(),
 	})
 	if err != nil {
 		return err
 	}
 	p.onStop(p.targets.Close)
 	if p.config.SelfTelemetry {
-		host, _ := os.Hostname()
-		p.scraper.Self(selfService, map[string]string{"service.version": version, "service.instance.id": fmt.Sprintf("%s-%d", host, os.Getpid())})
+		p.scraper.Self(selfService, map[string]string{"service.version": version, "service.instance.id": instanceName()})
 	}
 	return nil
+}
+
+func instanceName() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// scraperPeers is how processes that fetch from the same targets hear of each other: in the settings.
+func (p *product) scraperPeers() *pprof.Peers {
+	name := instanceName() + "-" + strings.ToLower(rand.Text()[:6]) // containers may have the same host name and process id
+	return &pprof.Peers{
+		Name: name,
+		Read: func(ctx context.Context) (map[string]string, time.Time, error) {
+			var now time.Time
+			if err := p.conn.QueryRow(ctx, "SELECT now64(3)").Scan(&now); err != nil {
+				return nil, now, err
+			}
+			stored, err := store.Settings(ctx, p.conn, scraperKey)
+			out := map[string]string{}
+			for k, v := range stored {
+				out[k[len(scraperKey):]] = v
+			}
+			return out, now, err
+		},
+		Write: func(ctx context.Context, beat string) error {
+			return store.SetSetting(ctx, p.conn, scraperKey+name, beat)
+		},
+		Leave: func(ctx context.Context) error { return store.DeleteSetting(ctx, p.conn, scraperKey+name) },
+	}
 }
 
 // configuredTargets are those of the flags: in short form, and in a file that holds what the API takes.
@@ -125,7 +159,23 @@ func (p *product) profileTargets() *api.ProfileTargets {
 			return shownTarget(s), targetError(err)
 		},
 		Remove: func(ctx context.Context, id string) error { return targetError(p.targets.Remove(ctx, id)) },
+		Try: func(ctx context.Context, id string, w api.ProfileTargetWish) (api.TargetTrial, error) {
+			list, err := p.targets.Try(ctx, id, targetOf(w))
+			return shownTrial(list), targetError(err)
+		},
 	}
+}
+
+func shownTrial(list []pprof.Tried) api.TargetTrial {
+	out := api.TargetTrial{OK: true, Profiles: []api.TriedProfile{}}
+	for _, x := range list {
+		p := api.TriedProfile{Type: x.Type, SampleTypes: append([]string{}, x.SampleTypes...), Samples: x.Samples, Bytes: x.Bytes, TookMS: float64(x.Took) / 1e6}
+		if x.Err != nil {
+			p.Error, out.OK = x.Err.Error(), false
+		}
+		out.Profiles = append(out.Profiles, p)
+	}
+	return out
 }
 
 func targetError(err error) error {
@@ -162,7 +212,7 @@ func shownTarget(s pprof.TargetState) api.ProfileTarget {
 		IntervalS: time.Duration(s.Interval).Seconds(), TimeoutS: time.Duration(s.Timeout).Seconds(),
 		Auth:    api.TargetAuth{Kind: cmp.Or(s.Auth.Kind, "none"), Username: s.Auth.Username, HasSecret: s.Auth.Secret != ""},
 		TLS:     api.TargetTLS{CA: s.TLS.CA, Cert: s.TLS.Cert, HasKey: s.TLS.Key != "", ServerName: s.TLS.ServerName, Insecure: s.TLS.Insecure},
-		Problem: s.Problem, TookMS: s.TookMS, Profiles: s.Profiles, Bytes: s.Bytes, LastBytes: s.LastBytes, Failures: s.Failures, LastError: s.LastError}
+		Problem: s.Problem, By: s.By, TookMS: s.TookMS, Profiles: s.Profiles, Bytes: s.Bytes, LastBytes: s.LastBytes, Failures: s.Failures, LastError: s.LastError}
 	if t.Labels == nil {
 		t.Labels = map[string]string{}
 	}

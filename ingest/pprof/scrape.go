@@ -104,6 +104,13 @@ func ParseTargets(text string) ([]Target, error) {
 // TargetState is a target and how fetching from it goes.
 type TargetState struct {
 	Target
+	progress
+	Problem string // why it is not fetched from at all
+	By      string // the process that fetches from it; "" for this one
+}
+
+// progress is how fetching from a target goes.
+type progress struct {
 	LastAt    time.Time `json:"last_at"` // of the last attempt; zero before the first
 	NextAt    time.Time `json:"next_at"` // zero where none is planned
 	TookMS    float64   `json:"took_ms"` // of the last successful round, without the CPU profile's own time
@@ -112,7 +119,6 @@ type TargetState struct {
 	LastBytes int64     `json:"last_bytes"` // of the last round
 	Failures  int64     `json:"failures"`
 	LastError string    `json:"last_error"` // of the last attempt; "" if it went well
-	Problem   string    `json:"problem"`    // why it is not fetched from at all
 }
 
 // Scraper fetches profiles from targets and hands them to a Receiver.

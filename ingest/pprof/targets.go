@@ -54,6 +54,7 @@ type Settings struct {
 	Seal   func(place, secret string) string
 	Open   func(place, sealed string) (string, error)
 	Logger *slog.Logger
+	Peers  *Peers // processes that may have the same targets; nil: there are none
 }
 
 // Where a target comes from.
@@ -78,6 +79,7 @@ type Targets struct {
 	mu      sync.Mutex
 	stored  map[string]Target // guarded by mu; secrets in the clear
 	problem map[string]string // why a stored one cannot be fetched from, guarded by mu
+	crew    *crew             // guarded by mu
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -88,7 +90,7 @@ func NewTargets(ctx context.Context, s *Scraper, fixed []Target, set Settings) (
 	for i := range fixed {
 		fixed[i].Source = SourceConfiguration
 	}
-	t := &Targets{scraper: s, set: set, fixed: fixed, done: make(chan struct{})}
+	t := &Targets{scraper: s, set: set, fixed: fixed, crew: newCrew(set.Peers), done: make(chan struct{})}
 	if err := t.reload(ctx); err != nil {
 		return nil, err
 	}
@@ -97,11 +99,14 @@ func NewTargets(ctx context.Context, s *Scraper, fixed []Target, set Settings) (
 	return t, nil
 }
 
-// Close stops following the settings. What is being fetched goes on until the Scraper is closed.
-func (t *Targets) Close(context.Context) error {
+// Close stops following the settings, and leaves the targets to other processes. What is being fetched goes on until
+// the Scraper is closed.
+func (t *Targets) Close(ctx context.Context) error {
 	t.stop()
 	<-t.done
-	return nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.crew.leave(ctx)
 }
 
 // follow takes up what other processes change.
@@ -116,6 +121,9 @@ func (t *Targets) follow(ctx context.Context) {
 		case <-tick.C:
 			if err := t.reload(ctx); err != nil && ctx.Err() == nil {
 				t.set.Logger.Warn("targets of profiles not read", "error", err)
+				t.mu.Lock()
+				t.apply() // others may take this process for gone
+				t.mu.Unlock()
 			}
 		}
 	}
@@ -145,8 +153,13 @@ func (t *Targets) reload(ctx context.Context) error {
 		}
 		t.stored[id] = x
 	}
+	fixed := make([]string, len(t.fixed))
+	for i, x := range t.fixed {
+		fixed[i] = x.ID
+	}
+	err = t.crew.exchange(ctx, fixed, t.scraper.progress)
 	t.apply()
-	return nil
+	return err
 }
 
 // secrets are the fields that are encrypted, by name.
@@ -170,7 +183,7 @@ func (t *Targets) apply() {
 			all = append(all, x)
 		}
 	}
-	t.scraper.Set(all)
+	t.scraper.Set(t.crew.share(all))
 }
 
 // List is every target with its state, those that cannot be fetched from included. Secrets are in the clear.
@@ -181,13 +194,14 @@ func (t *Targets) List() []TargetState {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id, x := range t.stored {
-		s, ok := states[id]
+	for _, x := range append(slices.Collect(maps.Values(t.stored)), t.fixed...) {
+		s, ok := states[x.ID]
 		if !ok {
 			s = TargetState{Target: x}
+			s.By, s.progress = t.crew.elsewhere(x.ID)
 		}
-		s.Problem = t.problem[id]
-		states[id] = s
+		s.Problem = t.problem[x.ID]
+		states[x.ID] = s
 	}
 	out := slices.Collect(maps.Values(states))
 	slices.SortFunc(out, func(a, b TargetState) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID)) })
@@ -215,20 +229,27 @@ func (t *Targets) Change(ctx context.Context, id string, x Target) (TargetState,
 		return TargetState{}, err
 	}
 	x.ID = id
+	if err := keepSecrets(old, &x); err != nil {
+		return TargetState{}, err
+	}
+	return t.put(ctx, x)
+}
+
+func keepSecrets(old Target, x *Target) error {
 	moved := hostOf(old.URL) != hostOf(x.URL)
 	if x.Auth.Kind == old.Auth.Kind && x.Auth.Secret == "" && old.Auth.Secret != "" {
 		if moved {
-			return TargetState{}, &FieldError{"auth." + x.Auth.field(), "must be entered again: the target is at another host now"}
+			return &FieldError{"auth." + x.Auth.field(), "must be entered again: the target is at another host now"}
 		}
 		x.Auth.Secret = old.Auth.Secret
 	}
 	if x.TLS.Key == "" && x.TLS.Cert != "" && x.TLS.Cert == old.TLS.Cert {
 		if moved {
-			return TargetState{}, &FieldError{"tls.key", "must be entered again: the target is at another host now"}
+			return &FieldError{"tls.key", "must be entered again: the target is at another host now"}
 		}
 		x.TLS.Key = old.TLS.Key
 	}
-	return t.put(ctx, x)
+	return nil
 }
 
 // find is called with mu held.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -30,6 +31,7 @@ type ProfileTarget struct {
 	Auth      TargetAuth        `json:"auth"`
 	TLS       TargetTLS         `json:"tls"`
 	Problem   string            `json:"problem"` // why it cannot be fetched from at all
+	By        string            `json:"by"`      // the process that fetches from it, where that is not this one
 	LastMS    int64             `json:"last_ms"` // 0 before the first attempt
 	NextMS    int64             `json:"next_ms"` // 0: not planned
 	TookMS    float64           `json:"took_ms"` // without the CPU profile's own time
@@ -87,12 +89,39 @@ type WishedTLS struct {
 	Insecure   bool   `json:"insecure,omitempty"`
 }
 
+// TriedTarget is a target that is to be tried. With an id the secrets of the target of that id are taken where they are
+// left empty; one that the configuration sets is tried as it is there.
+type TriedTarget struct {
+	ID     string            `json:"id,omitempty"`
+	Target ProfileTargetWish `json:"target,omitzero"`
+}
+
+// TargetTrial is what a target answered when it was tried; nothing of it is kept.
+type TargetTrial struct {
+	OK       bool           `json:"ok"` // every profile came
+	Profiles []TriedProfile `json:"profiles"`
+}
+
+// TriedProfile is one profile that a target was asked for.
+type TriedProfile struct {
+	Type        string   `json:"type"`
+	SampleTypes []string `json:"sample_types"` // "cpu/nanoseconds"
+	Samples     int      `json:"samples"`
+	Bytes       int      `json:"bytes"` // as they came
+	TookMS      float64  `json:"took_ms"`
+	Error       string   `json:"error"` // "" where it came
+}
+
+// tryTime is how long trying a target may take: a patience of two minutes at most for each of its types at once.
+const tryTime = 130 * time.Second
+
 // ProfileTargets is what fetches profiles.
 type ProfileTargets struct {
 	List   func() TargetsAnswer
 	Add    func(ctx context.Context, w ProfileTargetWish) (ProfileTarget, error)
 	Change func(ctx context.Context, id string, w ProfileTargetWish) (ProfileTarget, error)
 	Remove func(ctx context.Context, id string) error
+	Try    func(ctx context.Context, id string, w ProfileTargetWish) (TargetTrial, error)
 }
 
 // ErrFixedTarget says that a target is not one of the API's.
@@ -108,6 +137,8 @@ func (a *API) targetEndpoints() []endpoint {
 			handle: func(*gin.Context) (any, error) { return t.List(), nil }},
 		{method: http.MethodPost, path: "/profiles/targets", summary: "Fetch profiles from another process", body: ProfileTargetWish{}, answer: ProfileTarget{},
 			handle: read(func(c *gin.Context, w ProfileTargetWish) (any, error) { return t.Add(c.Request.Context(), w) })},
+		{method: http.MethodPost, path: "/profiles/targets/test", summary: "Ask a process for one short profile of each type, to see whether that works; nothing is kept", body: TriedTarget{}, answer: TargetTrial{}, timeout: tryTime,
+			handle: read(func(c *gin.Context, w TriedTarget) (any, error) { return t.Try(c.Request.Context(), w.ID, w.Target) })},
 		{method: http.MethodPut, path: "/profiles/targets/:id", summary: "Change a target; secrets left empty stay, unless its host changes", body: ProfileTargetWish{}, answer: ProfileTarget{},
 			handle: read(func(c *gin.Context, w ProfileTargetWish) (any, error) {
 				return t.Change(c.Request.Context(), c.Param("id"), w)
