@@ -1,4 +1,6 @@
 // What the questions about profiles answer; see query/profiles*.go.
+import { useEffect, useRef } from "react";
+import { useQuery } from "@tanstack/react-query";
 import type { Scope } from "@/app/range";
 import type { BaseParams } from "@/lib/profilebase";
 import { plain, scoped } from "./queries";
@@ -32,6 +34,14 @@ export interface NodeList {
   base_total?: number[];
 }
 
+/** What functions take in all calls, in the order of the frames; one that calls itself counts once. */
+export interface FunctionList {
+  self: number[];
+  total: number[];
+  base_self?: number[];
+  base_total?: number[];
+}
+
 export interface FlameAnswer {
   range: Range;
   sample_type: string;
@@ -41,9 +51,13 @@ export interface FlameAnswer {
   processes: number;
   covered_s: number;
   total: number;
-  pruned: number;
   frames: Frame[];
   nodes: NodeList;
+  /** Calls too small to be listed; they count in their callers. */
+  pruned: number;
+  functions: FunctionList;
+  /** Functions left out: all of their calls are, and they take less than any listed call. */
+  pruned_functions: number;
 }
 
 export interface ProfileSide {
@@ -109,8 +123,28 @@ export const SERIES_MEMBERS = 8;
 /** Calls that an answer lists; the smaller ones beyond count in their callers. */
 const FLAME_NODES = 100_000;
 
+/** Calls of the first answer: the smaller ones are narrower than a pixel until one zooms in. */
+const FIRST_NODES = 4_000;
+
 export const kindsQuery = (scope: Scope, service?: string) => scoped<{ profiles: ProfileKind[] }>("/profiles", { ...scope, env: undefined }, { service }, POLL_MS);
-export const flameQuery = (scope: Scope, choice: ProfileChoice) => scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes: FLAME_NODES }, POLL_MS);
+const flameQuery = (scope: Scope, choice: ProfileChoice, nodes: number) => scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes }, POLL_MS);
+
+/** A flame graph: first what can be seen at once, then the smaller calls for those who zoom and search. */
+export function useFlame(scope: Scope, choice: ProfileChoice, enabled = true) {
+  const polled = scope.live ? POLL_MS : (false as const);
+  // Where there is more, only that is asked for again.
+  const first = useQuery({ ...flameQuery(scope, choice, FIRST_NODES), enabled, refetchInterval: (q) => (q.state.data?.pruned ? false : polled) });
+  const more = enabled && !first.isPlaceholderData && !!first.data?.pruned;
+  const whole = useQuery({ ...flameQuery(scope, choice, FLAME_NODES), enabled: more, placeholderData: undefined });
+  const before = useRef<FlameAnswer>(undefined);
+  const data = first.isPlaceholderData ? (before.current ?? first.data) : ((more ? whole.data : undefined) ?? first.data);
+  useEffect(() => void (before.current = data), [data]);
+  return { data, error: whole.error ?? first.error, refetch: more ? whole.refetch : first.refetch, isPending: first.isPending, isPlaceholderData: first.isPlaceholderData };
+}
+/** The calls of all stacks with a function or file that an expression finds, small ones too. */
+export const flameThroughQuery = (scope: Scope, choice: ProfileChoice, focus: string) =>
+  scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes: FLAME_NODES, focus }, POLL_MS);
+
 export const profileSeriesQuery = (scope: Scope, choice: ProfileChoice) => scoped<ProfileSeriesAnswer>("/profiles/series", { ...scope, env: undefined }, { ...choice, members: SERIES_MEMBERS }, POLL_MS);
 export const compareQuery = (scope: Scope, choice: ProfileChoice, base: BaseParams) =>
   scoped<ProfileComparison>("/profiles/compare", { ...scope, env: undefined }, { ...choice, ...base, nodes: FLAME_NODES }, POLL_MS);

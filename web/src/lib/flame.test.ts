@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byPackage, collapseRecursion, type Flame, flameOf, focusOn, functions, matcher, neighbour, nodeAt, project, sandwich, search } from "./flame";
+import { byPackage, collapseRecursion, type Flame, flameOf, focusOn, functionRows, functions, matcher, neighbour, nodeAt, project, sandwich, search } from "./flame";
 
 const names = ["main.run", "a.x", "a.y", "b.z"];
 const frames = names.map((f) => ({ function: f, package: f.split(".")[0]!, file: "", line: 0 }));
@@ -112,4 +112,10 @@ describe("reading", () => {
     expect(neighbour(f, 2, "up")).toBe(1);
     expect(neighbour(f, 2, "left")).toBe(2);
   });
+});
+
+it("functions as they were answered", () => {
+  const frames = [{ function: "a", package: "p", file: "a.go", line: 1 }];
+  expect(functionRows(frames, { self: [1], total: [3] })).toEqual([{ ...frames[0], self: 1, total: 3, baseSelf: 0, baseTotal: 0 }]);
+  expect(functionRows(frames, { self: [1], total: [3], base_self: [2], base_total: [4] })[0]).toMatchObject({ baseSelf: 2, baseTotal: 4 });
 });

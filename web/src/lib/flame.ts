@@ -264,6 +264,11 @@ export function functions(f: Flame): FunctionRow[] {
   return rows;
 }
 
+/** The same as it was answered. */
+export function functionRows(frames: readonly FlameFrame[], l: { self: readonly number[]; total: readonly number[]; base_self?: readonly number[]; base_total?: readonly number[] }): FunctionRow[] {
+  return frames.map((x, i) => ({ function: x.function, package: x.package, file: x.file, line: x.line, self: l.self[i]!, total: l.total[i]!, baseSelf: l.base_self?.[i] ?? 0, baseTotal: l.base_total?.[i] ?? 0 }));
+}
+
 /** A search as a regular expression, or as plain text if it is none. Capitals matter only when there are some. */
 export function matcher(q: string): RegExp | null {
   if (!q) return null;

@@ -1,6 +1,5 @@
 import { useMemo } from "react";
-import { useQuery } from "@tanstack/react-query";
-import { flameQuery } from "@/api/profiles";
+import { useFlame } from "@/api/profiles";
 import { FlameGraph } from "@/charts/FlameGraph";
 import { flameOf } from "@/lib/flame";
 import { words } from "@/lib/profiletype";
@@ -13,7 +12,7 @@ import css from "./panels.module.css";
 export default function FlamePanel({ panel, seen }: PanelProps) {
   const scope = usePanelScope(panel);
   const choice = panel.profile ?? { service: "", type: "cpu" };
-  const q = useQuery({ ...flameQuery(scope, choice), enabled: seen && choice.service !== "" });
+  const q = useFlame(scope, choice, seen && choice.service !== "");
   const flame = useMemo(() => q.data && flameOf(q.data.frames, q.data.nodes), [q.data]);
   if (choice.service === "") return <Nothing>Choose a service</Nothing>;
   if (!q.data || !flame) return q.error ? <Nothing bad>{wordsOf(q.error)}</Nothing> : <Skeleton height="100%" />;

@@ -1,7 +1,7 @@
 import { useMemo } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { compareQuery, type FlameAnswer, flameQuery, type ProfileChoice, type ProfileComparison, type ProfileKind } from "@/api/profiles";
+import { compareQuery, type FlameAnswer, type ProfileChoice, type ProfileComparison, type ProfileKind, useFlame } from "@/api/profiles";
 import { useScope } from "@/app/range";
 import { type Base, baseParams, parseBase } from "@/lib/profilebase";
 import { Panel } from "@/ui/Panel";
@@ -33,16 +33,16 @@ export function Explorer({ kinds, kind }: { kinds: ProfileKind[]; kind: ProfileK
   );
   const base = useMemo(() => parseBase(search.vs), [search.vs]);
   const against = useMemo(() => baseParams(base ?? NOTHING, choice, scope.range, Date.now()), [base, choice, scope.range]);
-  const flame = useQuery({ ...flameQuery(scope, choice), enabled: !base });
+  const flame = useFlame(scope, choice, !base);
   const compared = useQuery({ ...compareQuery(scope, choice, against), enabled: !!base, placeholderData: keepPreviousData });
   const query = base ? compared : flame;
   const set = (patch: Partial<typeof search>, replace = false) => void navigate({ search: (o) => ({ ...o, ...patch }), replace, resetScroll: false });
   return (
     <div className={css.page}>
       <Toolbar kinds={kinds} kind={kind} choice={choice} base={base} search={search} set={set} />
-      <Over choice={choice} />
-      <Query query={query as typeof flame} skeleton={<Skeleton height={420} />}>
-        {(data: FlameAnswer) => {
+      <Over choice={choice} after={!query.isPending && !query.isPlaceholderData} />
+      <Query<FlameAnswer> query={query} skeleton={<Skeleton height={420} />}>
+        {(data) => {
           const comparison = base && "movers" in data ? (data as ProfileComparison) : undefined;
           return (
             <>

@@ -1,7 +1,9 @@
 import { lazy, Suspense, useDeferredValue, useMemo } from "react";
-import type { FlameAnswer, ProfileChoice, ProfileComparison } from "@/api/profiles";
+import { useQuery } from "@tanstack/react-query";
+import { type FlameAnswer, flameThroughQuery, type ProfileChoice, type ProfileComparison } from "@/api/profiles";
+import { useScope } from "@/app/range";
 import { FlameGraph } from "@/charts/FlameGraph";
-import { byPackage, collapseRecursion, type Flame, flameOf, focusOn, functions, matcher, search as find } from "@/lib/flame";
+import { byPackage, collapseRecursion, type Flame, flameOf, focusOn, functionRows, functions, matcher, search as find } from "@/lib/flame";
 import { plural } from "@/lib/format";
 import { scalesOf } from "@/lib/profilescale";
 import { words } from "@/lib/profiletype";
@@ -35,24 +37,43 @@ const COLOURS = [
   { id: "package", label: "Package" },
 ] as const;
 
+/** Where calls are too small to be listed: those of what is looked at more closely. */
+function useCloser(data: FlameAnswer, comparison: ProfileComparison | undefined, choice: ProfileChoice, focus: string | undefined): FlameAnswer | undefined {
+  const scope = useScope();
+  const wanted = !comparison && data.pruned > 0 && !!focus;
+  const q = useQuery({ ...flameThroughQuery(scope, choice, focus ?? ""), enabled: wanted, placeholderData: undefined, retry: false });
+  return wanted ? q.data : undefined;
+}
+
+/** An expression as the server writes it. What it does not know is looked for here, in the calls that are listed. */
+const expressionOf = (q: RegExp) => `${q.flags.includes("i") ? "(?i)" : ""}${q.source}`;
+
+const regrouping = (group: ProfilesSearch["group"], rec: ProfilesSearch["rec"], only: RegExp | null) => (f: Flame): Flame => {
+  const g = group === "package" ? byPackage(f) : rec === "1" ? collapseRecursion(f) : f;
+  return only ? focusOn(g, only) : g;
+};
+
 export function Flames({ data, comparison, choice, search, set }: Props) {
   const scales = useMemo(() => (comparison ? scalesOf(comparison) : []), [comparison]);
   const scale = scales.find((s) => s.id === search.scale) ?? scales[0];
   const whole = useMemo(() => flameOf(data.frames, data.nodes, scale?.weights), [data, scale?.id]);
   const q = useDeferredValue(search.q ?? "");
   const expression = useMemo(() => matcher(q), [q]);
-  const flame = useMemo(() => {
-    let f: Flame = whole;
-    if (search.group === "package") f = byPackage(f);
-    else if (search.rec === "1") f = collapseRecursion(f);
-    return search.only === "1" && expression ? focusOn(f, expression) : f;
-  }, [whole, search.group, search.rec, search.only, expression]);
+  const view = search.view ?? (search.fn ? "sandwich" : "flame");
+  const only = search.only === "1" && expression;
+  const regrouped = useMemo(() => regrouping(search.group, search.rec, only ? expression : null), [search.group, search.rec, only, expression]);
+  const packages = search.group === "package";
+  const largest = useMemo(() => data.frames[data.functions.self.indexOf(data.functions.self.reduce((a, b) => Math.max(a, b), 0))]?.function, [data]);
+  const name = search.fn ?? largest;
+  const closer = useCloser(data, comparison, choice, packages ? undefined : view === "sandwich" && name ? `^\\Q${name}\\E$` : only ? expressionOf(expression) : undefined);
+  const closely = useMemo(() => closer && regrouped(flameOf(closer.frames, closer.nodes)), [closer, regrouped]);
+  const flame = useMemo(() => (only && view !== "sandwich" && closely ? closely : regrouped(whole)), [only, view, closely, whole, regrouped]);
   const found = useMemo(() => find(flame, expression), [flame, expression]);
-  const rows = useMemo(() => functions(flame), [flame]);
+  // The answer counts the small calls too that are not drawn; a tree that is regrouped here has only those that are.
+  const asked = !packages && !only;
+  const rows = useMemo(() => (asked ? functionRows(data.frames, data.functions) : functions(flame)), [asked, data, flame]);
   const say = useMemo(() => (v: number) => words(v, data.unit), [data.unit]);
   const open = (fn: string) => fn !== "all" && set({ view: "sandwich", fn });
-  const name = search.fn ?? rows.reduce((a, b) => (b.self > (a?.self ?? -1) ? b : a), rows[0])?.function;
-  const view = search.view ?? (search.fn ? "sandwich" : "flame");
   if (data.total === 0 && !comparison) return <Empty title="Nothing was used">The profiles of this selection hold no samples of this kind.</Empty>;
   const drawn = { colour: comparison && search.colour !== "package" ? ("change" as const) : ("package" as const), found: expression ? found.frames : null, words: say, compare: scale?.say, onFunction: open };
   return (
@@ -63,6 +84,7 @@ export function Flames({ data, comparison, choice, search, set }: Props) {
         {search.q && (
           <>
             <span className={css.share} role="status">
+              {data.pruned > 0 && "at least "}
               {(100 * found.share).toFixed(1)} % in matches
             </span>
             <Button pressed={search.only === "1"} onClick={() => set({ only: search.only ? undefined : "1" })}>
@@ -95,7 +117,7 @@ export function Flames({ data, comparison, choice, search, set }: Props) {
         </div>
       )}
       {view === "flame" && <FlameGraph flame={flame} label="Flame graph" {...drawn} />}
-      {view === "sandwich" && <Sandwich flame={flame} name={name} choice={choice} packages={search.group === "package"} drawn={drawn} />}
+      {view === "sandwich" && <Sandwich flame={flame} closely={closely} expression={expression} name={packages && !search.fn ? rows.reduce((a, b) => (b.self > (a?.self ?? -1) ? b : a), rows[0])?.function : name} choice={choice} packages={packages} drawn={drawn} />}
       {view === "graph" && (
         <Suspense fallback={<Skeleton height={520} />}>
           <Graph flame={flame} {...drawn} />

@@ -9,12 +9,19 @@ import { colorAt } from "@/lib/color";
 import { unitOf } from "@/lib/profiletype";
 import { Failed, Skeleton } from "@/ui/States";
 
+interface Props {
+  choice: ProfileChoice;
+  height?: number;
+  /** Asks only once this is true: what is looked at first is not to wait for it. */
+  after?: boolean;
+}
+
 /** What the largest functions take over time, stacked, live. */
-export function Over({ choice, height = 150 }: { choice: ProfileChoice; height?: number }) {
+export function Over({ choice, height = 150, after = true }: Props) {
   const scope = useScope();
   const { service, type, sample_type, version, instance, label } = choice;
-  const live = useLive<ProfileSeriesAnswer>({ kind: "profile_series", service, type, sample_type, version, instance, label, members: SERIES_MEMBERS }, { from: scope.range.from, enabled: scope.live });
-  const q = useQuery({ ...profileSeriesQuery(scope, choice), refetchInterval: useFallback(scope.live, live) });
+  const live = useLive<ProfileSeriesAnswer>({ kind: "profile_series", service, type, sample_type, version, instance, label, members: SERIES_MEMBERS }, { from: scope.range.from, enabled: scope.live && after });
+  const q = useQuery({ ...profileSeriesQuery(scope, choice), enabled: after, refetchInterval: useFallback(scope.live, live) });
   const data = newest(live.data, q.data);
   const unit = data?.unit;
   // Less than a fifth of a core is clearer in thousandths.

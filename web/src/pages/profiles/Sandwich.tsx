@@ -1,7 +1,7 @@
 import { useMemo } from "react";
 import type { ProfileChoice } from "@/api/profiles";
 import { type Drawn, FlameGraph } from "@/charts/FlameGraph";
-import { type Flame, sandwich, sides } from "@/lib/flame";
+import { type Flame, sandwich, search as find, sides } from "@/lib/flame";
 import { changeWords, percent } from "@/lib/profilescale";
 import { CopyButton } from "@/ui/Copy";
 import { Empty } from "@/ui/States";
@@ -10,6 +10,9 @@ import css from "./Page.module.css";
 
 interface Props {
   flame: Flame;
+  /** The stacks with this function in them, with their small calls. */
+  closely: Flame | undefined;
+  expression: RegExp | null;
   name: string | undefined;
   choice: ProfileChoice;
   /** Names are packages'. */
@@ -18,23 +21,25 @@ interface Props {
 }
 
 /** A function: what calls it, what it calls, and whose requests spend time in it. */
-export function Sandwich({ flame, name, choice, packages, drawn }: Props) {
-  const both = useMemo(() => (name ? sandwich(flame, name) : null), [flame, name]);
-  if (!name || !both || both.callees.frame.length < 2) return <Empty title="This function is not in the selection">Choose one in the table below.</Empty>;
+export function Sandwich({ flame, closely, expression, name, choice, packages, drawn }: Props) {
+  const from = closely ?? flame;
+  const both = useMemo(() => (name ? sandwich(from, name) : null), [from, name]);
+  const halves = useMemo(() => (closely ? { ...drawn, found: expression ? find(closely, expression).frames : null } : drawn), [closely, expression, drawn]);
+  if (!name || !both || both.callees.frame.length < 2) return <Empty title="This function is not drawn">Either it is not in the selection, or each of its calls is too small. Choose one in the table below.</Empty>;
   return (
     <div className={css.sandwich}>
       <Facts name={name} flame={flame} part={both.callees} drawn={drawn} />
       {!packages && <Operations choice={choice} fn={name} />}
       <h4 className={css.half}>Called by</h4>
-      <FlameGraph flame={both.callers} label={`Callers of ${name}`} half="callers" {...drawn} />
+      <FlameGraph flame={both.callers} label={`Callers of ${name}`} half="callers" {...halves} />
       <h4 className={css.half}>Calls</h4>
-      <FlameGraph flame={both.callees} label={`What ${name} calls`} half="callees" {...drawn} />
+      <FlameGraph flame={both.callees} label={`What ${name} calls`} half="callees" {...halves} />
     </div>
   );
 }
 
 function Facts({ name, flame, part, drawn }: { name: string; flame: Flame; part: Flame; drawn: Drawn }) {
-  const frame = flame.frames.find((f) => f.function === name);
+  const frame = part.frames.find((f) => f.function === name);
   let self = 0;
   for (let i = 1; i < part.frame.length; i++) if (part.frames[part.frame[i]!]!.function === name) self += part.self[i]!;
   const total = part.total[0]!;

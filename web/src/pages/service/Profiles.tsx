@@ -1,7 +1,7 @@
 import { useMemo, useState } from "react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { type FlameAnswer, flameQuery, kindsQuery, type ProfileChoice, type ProfileKind } from "@/api/profiles";
+import { type FlameAnswer, kindsQuery, type ProfileChoice, type ProfileKind, useFlame } from "@/api/profiles";
 import type { VersionRow } from "@/api/types";
 import { useScope } from "@/app/range";
 import { FlameGraph } from "@/charts/FlameGraph";
@@ -46,7 +46,7 @@ function OfService({ kinds, version, instance, versions }: Props & { kinds: Prof
     () => ({ service: kind.service, type: kind.type, sample_type: kind.default_sample_type, version: version && kind.versions.includes(version) ? version : undefined, instance: instance && kind.instances.includes(instance) ? instance : undefined }),
     [kind, version, instance],
   );
-  const q = useQuery(flameQuery(scope, choice));
+  const q = useFlame(scope, choice);
   const release = releaseOf(kind, versions);
   return (
     <div className={css.profiles}>
@@ -62,7 +62,7 @@ function OfService({ kinds, version, instance, versions }: Props & { kinds: Prof
           Open in Profiles
         </Link>
       </div>
-      <Over choice={choice} />
+      <Over choice={choice} after={!q.isPending && !q.isPlaceholderData} />
       <Query query={q} skeleton={<Skeleton height={300} />}>
         {(data) => <Graph data={data} open={(fn) => void navigate({ to: "/profiles", search: (o) => ({ from: o.from, to: o.to, service: kind.service, type: kind.type, version: choice.version, instance: choice.instance, fn }) as never })} />}
       </Query>
