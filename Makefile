@@ -8,7 +8,7 @@ export CGO_ENABLED ?= 0
 
 .PHONY: help build run demo test test-go test-race test-web test-e2e eval bench crash outage lint clean tools
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
 
 build: bin/tidemark bin/tidemark-demo bin/lib/.installed ## everything into bin/
 
@@ -40,7 +40,7 @@ bin/tidemark-demo: $(GO_SOURCES) | tools
 run: bin/tidemark bin/lib/.installed ## build and start on the embedded ClickHouse
 	@exec bin/tidemark $(ARGS)
 
-demo: build ## the same with a small instrumented shop beside it
+demo: build ## the same with a small instrumented shop beside it: ARGS go to Tidemark, DEMO_ARGS to the shop
 	@./scripts/demo.sh $(ARGS)
 
 test: build web/node_modules/.installed ## install what the tests need and pass them all

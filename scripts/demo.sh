@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts Tidemark and the demo shop together; Ctrl-C stops both. Arguments go to Tidemark.
+# Starts Tidemark and the demo shop together; Ctrl-C stops both. Arguments go to Tidemark, DEMO_ARGS to the shop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pids=()
@@ -14,5 +14,6 @@ done
 otlp=$(sed -n 's/^ready .*otlp_grpc=\([^ ]*\).*/\1/p' "$log")
 http=$(sed -n 's/^ready http=\([^ ]*\).*/\1/p' "$log")
 rm -f "$log"
-bin/tidemark-demo --otlp-endpoint "$otlp" --tidemark "http://$http" & pids+=($!)
+# shellcheck disable=SC2086 # several arguments
+bin/tidemark-demo --otlp-endpoint "$otlp" --tidemark "http://$http" ${DEMO_ARGS:-} & pids+=($!)
 wait -n "${pids[@]}"
