@@ -3,6 +3,7 @@
 //
 //	go run ./bench/profiles                          profiles drawn like that of Go's compiler, 2,000 samples each
 //	go run ./bench/profiles -files DIRECTORY         an hour of 60-second CPU profiles that were really taken
+//	go run ./bench/profiles -only query -browser     flame graphs, until they are seen in a browser
 package main
 
 import (
@@ -38,6 +39,7 @@ import (
 
 type options struct {
 	bin, dir, files, only, write string
+	browser                      bool
 	samples, count, senders      int
 	instances, days, repeats     int
 }
@@ -55,6 +57,7 @@ func main() {
 	flag.IntVar(&o.instances, "instances", 20, "processes of the service in the flame graph")
 	flag.IntVar(&o.days, "days", 7, "days of the long flame graph")
 	flag.IntVar(&o.repeats, "repeats", 9, "how often to ask for each flame graph")
+	flag.BoolVar(&o.browser, "browser", false, "measure in a browser as well when flame graphs are seen (web/e2e/flame-bench.spec.ts)")
 	flag.Parse()
 	if err := measure(o); err != nil {
 		log.Fatal(err)
@@ -416,7 +419,20 @@ func ask(o options, s *shape) error {
 	if err := p.repeat(o.days); err != nil {
 		return err
 	}
-	return p.flames(o, fmt.Sprintf("%d d", o.days), hour.Add(time.Hour-time.Duration(o.days)*24*time.Hour), hour.Add(time.Hour))
+	long := hour.Add(time.Hour - time.Duration(o.days)*24*time.Hour)
+	if err := p.flames(o, fmt.Sprintf("%d d", o.days), long, hour.Add(time.Hour)); err != nil || !o.browser {
+		return err
+	}
+	return p.seen(long, hour, hour.Add(time.Hour))
+}
+
+// seen has a browser measure when the flame graphs of the hour and of the days are seen.
+func (p *product) seen(long, hour, end time.Time) error {
+	c := exec.Command("npx", "playwright", "test", "flame-bench", "-g", "seen")
+	c.Dir, c.Stdout, c.Stderr = "web", os.Stdout, os.Stderr
+	c.Env = append(os.Environ(), "BENCH_PROFILES=1", "BENCH_URL=http://"+p.Named("http"),
+		fmt.Sprintf("BENCH_LONG=%d", long.UnixMilli()), fmt.Sprintf("BENCH_HOUR=%d", hour.UnixMilli()), fmt.Sprintf("BENCH_END=%d", end.UnixMilli()))
+	return c.Run()
 }
 
 // repeat stores the hour that is there again for each hour of some days before it, and their days' sums.
@@ -443,33 +459,53 @@ func (p *product) repeat(days int) error {
 
 // flames asks for one flame graph again and again.
 func (p *product) flames(o options, what string, from, to time.Time) error {
-	q := url.Values{"service": {"shop"}, "type": {"cpu"}, "nodes": {"50000"}, "from": {fmt.Sprint(from.UnixMilli())}, "to": {fmt.Sprint(to.UnixMilli())}}
+	for _, nodes := range []int{firstNodes, 100_000} {
+		if err := p.flame(o, what, from, to, nodes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstNodes is how many calls the browser asks for first: web/src/api/profiles.ts.
+const firstNodes = 4_000
+
+func (p *product) flame(o options, what string, from, to time.Time, nodes int) error {
+	q := url.Values{"service": {"shop"}, "type": {"cpu"}, "nodes": {fmt.Sprint(nodes)}, "from": {fmt.Sprint(from.UnixMilli())}, "to": {fmt.Sprint(to.UnixMilli())}}
+	s0, e0, err := p.used()
+	if err != nil {
+		return err
+	}
 	var took []time.Duration
 	var answer struct {
 		Profiles, Pruned int
 		Nodes            struct{ Frame []int }
 	}
-	var size int
+	var b []byte
 	for range o.repeats {
 		began := time.Now()
 		res, err := http.Get("http://" + p.Named("http") + "/api/v1/profiles/flamegraph?" + q.Encode())
 		if err != nil {
 			return err
 		}
-		b, err := io.ReadAll(res.Body)
+		b, err = io.ReadAll(res.Body)
 		res.Body.Close()
 		took = append(took, time.Since(began))
 		if err != nil || res.StatusCode != http.StatusOK {
 			return fmt.Errorf("%s: %s: %s: %v", what, res.Status, b, err)
 		}
-		size = len(b)
-		if err := json.Unmarshal(b, &answer); err != nil {
-			return err
-		}
 	}
+	s1, e1, err := p.used()
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return err
+	}
+	each := func(seconds float64) float64 { return 1e3 * seconds / float64(o.repeats) }
 	first := took[0]
 	slices.Sort(took)
-	fmt.Printf("query: flame graph of %s of %d processes, %d profiles: first %s, median %s, slowest %s; %d calls listed, %d smaller ones, %.1f MB\n", what, o.instances, answer.Profiles,
-		first.Round(time.Millisecond), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), len(answer.Nodes.Frame), answer.Pruned, float64(size)/1e6)
+	fmt.Printf("query: flame graph of %s of %d processes, %d profiles: first %s, median %s, slowest %s; CPU of each %.0f ms server, %.0f ms engine; %d calls listed, %d smaller ones, %.1f MB\n", what, o.instances, answer.Profiles,
+		first.Round(time.Millisecond), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), each(s1-s0), each(e1-e0), len(answer.Nodes.Frame), answer.Pruned, float64(len(b))/1e6)
 	return nil
 }
