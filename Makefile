@@ -8,7 +8,7 @@ export CGO_ENABLED ?= 0
 
 .PHONY: help build run demo test test-go test-race test-web test-e2e eval bench crash outage lint clean tools
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/' | expand -t 20
 
 build: bin/tidemark bin/tidemark-demo bin/lib/.installed ## everything into bin/
 
