@@ -478,6 +478,6 @@ func (d *decoder) newSeries(m *metricHead, raw [][]byte) (*seriesInfo, bool) {
 		}
 	}
 	slices.SortStableFunc(s.attributes, compareKeys)
-	s.fingerprint = mix(m.hash, fingerprint(s.name, s.attributes))
+	s.fingerprint = m.resource.placed(mix(m.hash, fingerprint(s.name, s.attributes)))
 	return s, true
 }

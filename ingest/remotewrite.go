@@ -404,8 +404,8 @@ func (d *decoder) newWritten(w *writeRequest) *seriesInfo {
 			instance = l.value
 		}
 	}
-	s.fingerprint = mix(0x5bd1e995, fingerprint(remoteScope, w.sorted))
 	s.resource = d.writer(job, instance)
+	s.fingerprint = s.resource.placed(mix(0x5bd1e995, fingerprint(remoteScope, w.sorted)))
 	return s
 }
 

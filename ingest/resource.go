@@ -18,6 +18,7 @@ type keyValue struct {
 // resource is who sent a signal. It is decoded once for each distinct encoding and shared by all batches.
 type resource struct {
 	fingerprint uint64
+	place       uint64  // the highest bits of the fingerprints of its series
 	sender      *sender // counts what the service sends
 	service     string
 	env         string
@@ -70,8 +71,22 @@ func newResource(attrs []keyValue) *resource {
 		*s = string(cut([]byte(*s), maxIdentity))
 	}
 	r.fingerprint = fingerprint(r.service, attrs)
+	r.place = place(r.service, r.instance)
 	return r
 }
+
+// placeBits are the bits of a series' fingerprint that tell where it lies among those of its metric, half of them by its
+// service and half by its instance: dashboards ask for one service or one instance, whose series then lie together
+// instead of in every granule. The 52 bits that remain tell a million series of one instance apart but for 1 in 9,000.
+const placeBits = 12
+
+func place(service, instance string) uint64 {
+	const half = 1<<(placeBits/2) - 1
+	return (xxhash.Sum64String(service)&half<<(placeBits/2) | xxhash.Sum64String(instance)&half) << (64 - placeBits)
+}
+
+// placed is the fingerprint of a series of this resource.
+func (r *resource) placed(hash uint64) uint64 { return r.place | hash<<placeBits>>placeBits }
 
 // fingerprint is xxhash64 over a name and sorted attributes.
 func fingerprint(name string, attrs []keyValue) uint64 {
