@@ -412,7 +412,7 @@ func TestFlappingIsDamped(t *testing.T) {
 	b.expect("firing a", "resolved a", "updated a Back again", "resolved a")
 }
 
-// A channel is not told of what was detected before it was made.
+// A channel is not told of what was detected before it was made, unless more joins that.
 func TestNewChannelsHearOfNewIncidents(t *testing.T) {
 	b := newBench(t)
 	old := b.incidentAt("old", anomaly.SeverityWarning, "checkout")
@@ -421,6 +421,10 @@ func TestNewChannelsHearOfNewIncidents(t *testing.T) {
 	b.webhook("team")
 	b.Notify(context.Background(), b.incidentAt("new", anomaly.SeverityWarning, "checkout"), "opened")
 	b.expect("firing new")
+	old.Alarms = append(old.Alarms, anomaly.Alarm{ID: "late", Subject: anomaly.Subject{Service: "payment"}, Symptom: anomaly.SymptomErrors, Detected: b.clock()})
+	b.pass(2 * time.Second)
+	b.Notify(context.Background(), old, "updated")
+	b.expect("firing new", "firing old")
 }
 
 // put stores an incident as detection does.

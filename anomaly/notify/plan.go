@@ -132,9 +132,21 @@ func (n *Notifier) decide(t *told, channel string, route *Route, open []*anomaly
 	return n.follow(t, channel, route, h, open, now)
 }
 
+// lastNews is when something was last found to be off. A channel is not told of what was known when it was made, but
+// is when more joins it: an outage may come to an incident that was open already.
+func lastNews(inc *anomaly.Incident) time.Time {
+	last := inc.DetectedAt
+	for _, a := range inc.Alarms {
+		if a.Detected.After(last) && !a.Supports() {
+			last = a.Detected
+		}
+	}
+	return last
+}
+
 // begin tells that an incident began, or notes why not.
 func (n *Notifier) begin(t *told, channel string, route *Route, h history, open []*anomaly.Incident, now time.Time) []*Delivery {
-	if route == nil || t.incident.DetectedAt.Before(n.channels[channel].CreatedAt) {
+	if route == nil || lastNews(&t.incident).Before(n.channels[channel].CreatedAt) {
 		return nil
 	}
 	why := n.held(&t.incident, open, now)
