@@ -28,21 +28,11 @@ func (r *Receiver) export(w http.ResponseWriter, q *http.Request) {
 		r.fail(w, &badRequest{http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type %q: want application/x-protobuf or application/json", q.Header.Get("Content-Type"))})
 		return
 	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
-		r.refuse(ingest.RefusedTooMany, errBusy)
-		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: retryAfter, Err: errBusy})
+	release, ok := r.admit(w, q)
+	if !ok {
 		return
 	}
-	if r.opts.Authorize != nil {
-		if err := r.opts.Authorize(q); err != nil {
-			r.refuse(deniedFor(err), err)
-			r.fail(w, err)
-			return
-		}
-	}
+	defer release()
 	rejected, message, err := r.exportBody(q, kind == "application/json")
 	if err != nil {
 		var badly *badRequest

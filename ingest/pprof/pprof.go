@@ -106,23 +106,34 @@ const retryAfter = time.Second
 
 var errBusy = errors.New("too many profiles under way")
 
-// receive answers one push.
-func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*http.Request) (ingest.Result, error)) {
+// admit gives a request one of the slots, if there is one left and its sender may send; else it is answered.
+func (r *Receiver) admit(w http.ResponseWriter, q *http.Request) (release func(), ok bool) {
 	select {
 	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
 	default:
 		r.refuse(ingest.RefusedTooMany, errBusy)
 		r.fail(w, &ingest.OverloadError{Reason: ingest.RefusedTooMany, RetryAfter: retryAfter, Err: errBusy})
-		return
+		return nil, false
 	}
+	release = func() { <-r.slots }
 	if r.opts.Authorize != nil {
 		if err := r.opts.Authorize(q); err != nil {
+			release()
 			r.refuse(deniedFor(err), err)
 			r.fail(w, err)
-			return
+			return nil, false
 		}
 	}
+	return release, true
+}
+
+// receive answers one push.
+func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, take func(*http.Request) (ingest.Result, error)) {
+	release, ok := r.admit(w, q)
+	if !ok {
+		return
+	}
+	defer release()
 	res, err := take(q)
 	if err != nil {
 		var badly *badRequest
