@@ -68,7 +68,7 @@ func (e *engine) gather(now int64) {
 	}
 	if e.fine() {
 		for _, s := range e.series {
-			own, all := e.envs[s.env].flowOf(s)
+			own, all := e.envOf(s).flowOf(s)
 			if own == nil {
 				continue
 			}

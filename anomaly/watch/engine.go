@@ -21,8 +21,11 @@ type engine struct {
 	rows    map[uint64]ref // by id of the store
 	series  []*series      // ordered by key
 	envs    map[string]*environment
+	env     *environment        // asked for last
+	alarmed []*series           // when they were judged last, otherwise than in a part
 	lives   map[[2]string]*life // by environment and service
 	settled int64               // newest minute settled, Unix seconds / 60
+	judged  int64               // newest moment judged, Unix seconds
 	changed []anomaly.Alarm
 	spans   []span  // reused, as is
 	chain   []int32 // by row of the minute that is settled: the one before it of its series, plus one
@@ -36,6 +39,7 @@ type ref struct {
 
 // environment is what the series of one deployment environment share.
 type environment struct {
+	name   string
 	all    volume
 	minute float64
 	crowds map[string]*crowd // by service
@@ -64,7 +68,7 @@ func (e *engine) know(id uint64, n query.WatchSeries) {
 	at, known := e.find(k)
 	if !known {
 		if e.envs[k.env] == nil {
-			e.envs[k.env] = &environment{crowds: map[string]*crowd{}}
+			e.envs[k.env] = &environment{name: k.env, crowds: map[string]*crowd{}}
 		}
 		if at > 0 { // text that is read with each row is kept once
 			before := e.series[at-1].key
@@ -116,8 +120,11 @@ func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 	settle := now/60 - 1
 	if e.fine() {
 		settle = (now-settleAfter)/60 - 1
-		e.clear(now, e.reread(now))
+		if now <= e.judged { // the clock was set back: rings do not tell what is of this round
+			e.clear(now, e.reread(now))
+		}
 	}
+	e.judged = now
 	due := settle > e.settled
 	any := e.put(now, settle, rows, due)
 	lives := any || len(rows) > 0 || e.lively(now)
@@ -128,7 +135,7 @@ func (e *engine) advance(now int64, rows []query.WatchRow) []anomaly.Alarm {
 		}
 	}
 	if lives {
-		e.judge(now)
+		e.judge(now, due)
 	}
 	if due && any {
 		e.learn(settle, rows)
@@ -156,15 +163,24 @@ func (e *engine) clear(now, steps int64) {
 	}
 }
 
-// put adds rows where they belong. any says whether the minute to settle had some.
+// put adds rows where they belong. any says whether the minute to settle had some. Rows of one series that follow one
+// another are put faster.
 func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bool) {
 	if due {
 		e.chain = slices.Grow(e.chain[:0], len(rows))[:len(rows)]
 	}
+	fine, last, steps := e.fine(), now/fineStep-1, e.reread(now)
+	var at ref
+	var id uint64
 	for i := range rows {
 		r := &rows[i]
-		at, ok := e.rows[r.Series]
-		if !ok || r.Calls == 0 {
+		if r.Series != id || at.s == nil {
+			id, at = r.Series, e.rows[r.Series]
+			if fine && at.s != nil {
+				at.again(last, steps)
+			}
+		}
+		if at.s == nil || r.Calls == 0 {
 			continue
 		}
 		s := at.s
@@ -175,16 +191,35 @@ func (e *engine) put(now, settle int64, rows []query.WatchRow, due bool) (any bo
 		s.seen = max(s.seen, r.At)
 		s.life.speak(r.At, r.At+e.step)
 		c := s.usual.judge(r.Calls, r.Errors, r.Buckets, r.Counts)
-		s.add(r.At, c, at.p, e.fine())
+		s.add(r.At, c, at.p, fine)
 		if due && r.At/60 == settle {
 			any = true
 			e.chain[i], s.due = s.due, int32(i)+1
 			if s.name == "" && s.kind == "" {
-				e.envs[s.env].minute += float64(r.Calls)
+				e.envOf(s).minute += float64(r.Calls)
 			}
 		}
 	}
 	return any
+}
+
+// again empties the fine steps that are read again, of a series whose rows of this round begin to come. Until then its
+// ring has not reached the newest step. A series without rows has nothing to be emptied: what is stored stays.
+func (r ref) again(last, steps int64) {
+	if r.s.ring.newest < last {
+		r.s.ring.clear(last, steps)
+	}
+	if r.p != nil && r.p.ring.newest < last {
+		r.p.ring.clear(last, steps)
+	}
+}
+
+// envOf is the environment of a series.
+func (e *engine) envOf(s *series) *environment {
+	if e.env == nil || e.env.name != s.env {
+		e.env = e.envs[s.env]
+	}
+	return e.env
 }
 
 // settle closes a minute for every series.
@@ -195,7 +230,7 @@ func (e *engine) settle(minute int64) {
 		env.flowed = minute
 	}
 	for _, s := range e.series {
-		env := e.envs[s.env]
+		env := e.envOf(s)
 		mu, drop := s.volume.expected(at+30, &env.all)
 		c := s.pending
 		if e.fine() {
@@ -226,15 +261,17 @@ func (e *engine) settle(minute int64) {
 	}
 }
 
-// judge asks every channel of every series: of a service's operations before the service.
-func (e *engine) judge(now int64) {
+// judge asks every channel of every series: of a service's operations before the service. Windows of ten minutes and
+// more say hardly anything new within a minute, and are asked when one is settled, or while the service is in alarm.
+func (e *engine) judge(now int64, due bool) {
 	e.habits(now)
 	e.gather(now)
+	e.alarmed = e.alarmed[:0]
 	var entry *series
 	var spoken speech
 	flush := func() {
 		if entry != nil {
-			e.judgeOne(now, entry, &spoken)
+			e.judgeOne(now, entry, &spoken, due)
 		}
 		entry, spoken = nil, speech{}
 	}
@@ -249,7 +286,7 @@ func (e *engine) judge(now int64) {
 			entry = s
 			continue
 		}
-		e.judgeOne(now, s, &spoken)
+		e.judgeOne(now, s, &spoken, due)
 	}
 	flush()
 }
@@ -264,13 +301,26 @@ const (
 	seconded  = 1.0 / 3 // of the threshold
 )
 
-func (e *engine) judgeOne(now int64, s *series, spoken *speech) {
+func (e *engine) judgeOne(now int64, s *series, spoken *speech, due bool) {
+	longest := spans[len(spans)-1]
+	if !due && now-s.life.alarmed > closeAfter {
+		longest = shortSpan
+	}
 	threshold := e.threshold(s)
-	e.judgeSeries(now, s, threshold, spoken)
+	e.judgeSeries(now, longest, s, threshold, spoken)
 	if len(s.parts) > 1 {
-		e.judgeParts(now, s, partly*threshold)
+		e.judgeParts(now, longest, s, partly*threshold)
+	}
+	for c := range s.watch {
+		if s.watch[c].alarm != nil {
+			e.alarmed = append(e.alarmed, s)
+			break
+		}
 	}
 }
+
+// shortSpan is the longest window, in minutes, that is judged in every round.
+const shortSpan = 3
 
 // hears lets a service be slow only if one of its operations is: else slower ones are asked for more often than usual,
 // which is nobody's fault. The operations have been judged before.
@@ -301,15 +351,6 @@ const (
 	duringHabit = 2.5  // while something daily goes on, its consequences need not be the same each day
 )
 
-// days is how far back a series may have done the same: a day or two, and a week while something daily goes on, whose
-// consequences show on some days and not on others.
-func (env *environment) days(now int64) int64 {
-	if env.daily(now) {
-		return habitWeek
-	}
-	return habitDays
-}
-
 // credit is what surprise counts for in a window: less where something daily went on in it.
 func (env *environment) credit(now int64, w span) float64 {
 	if now-env.habit <= 60*max(w.minutes, 1) {
@@ -318,24 +359,25 @@ func (env *environment) credit(now int64, w span) float64 {
 	return 1
 }
 
-// daily says whether something goes on that does so every day at this time, or did within the longest window.
+// daily says whether something goes on that does so every day at this time, or did within the longest window: its
+// consequences show on some days and not on others, and need not begin with it.
 func (env *environment) daily(now int64) bool { return now-env.habit < 60*spans[len(spans)-1] }
 
 // habits notes of each environment when something daily went on in it last.
 func (e *engine) habits(now int64) {
-	for _, s := range e.series {
+	for _, s := range e.alarmed {
 		for c := range s.watch {
 			if s.watch[c].alarm != nil && s.watch[c].usual {
-				e.envs[s.env].habit = now
+				e.envOf(s).habit = now
 			}
 		}
 	}
 }
 
-func (e *engine) judgeSeries(now int64, s *series, threshold float64, spoken *speech) {
-	env := e.envs[s.env]
+func (e *engine) judgeSeries(now, longest int64, s *series, threshold float64, spoken *speech) {
+	env := e.envOf(s)
 	load := e.loads(s)
-	e.spans = s.ring.windows(now, e.fine(), s.drop, e.spans[:0])
+	e.spans = s.ring.windows(now, longest, e.fine(), s.drop, e.spans[:0])
 	var best [channels]finding
 	for i, w := range e.spans {
 		k, credit := window(i, e.fine()), env.credit(now, w)
@@ -361,7 +403,7 @@ func (e *engine) judgeSeries(now int64, s *series, threshold float64, spoken *sp
 func (s *series) incoming() bool { return s.kind == "" || s.kind == "server" || s.kind == "consumer" }
 
 // judgeParts compares versions and instances with what is usual for the whole and with one another.
-func (e *engine) judgeParts(now int64, s *series, threshold float64) {
+func (e *engine) judgeParts(now, longest int64, s *series, threshold float64) {
 	active := 0
 	for _, p := range s.parts {
 		if now-p.seen < 1800 {
@@ -372,15 +414,15 @@ func (e *engine) judgeParts(now int64, s *series, threshold float64) {
 		e.quieten(now, s, s.parts, threshold)
 		return
 	}
-	load, env := e.loads(s), e.envs[s.env]
-	whole := s.ring.windows(now, e.fine(), 0, nil)
+	load, env := e.loads(s), e.envOf(s)
+	whole := s.ring.windows(now, longest, e.fine(), 0, nil)
 	penalty := math.Log(float64(active))
 	for _, p := range s.parts {
 		if now-p.seen > forgotten/7 {
 			e.quieten(now, s, []*part{p}, threshold)
 			continue
 		}
-		e.spans = p.ring.windows(now, e.fine(), 0, e.spans[:0])
+		e.spans = p.ring.windows(now, longest, e.fine(), 0, e.spans[:0])
 		var best [channels]finding
 		for i, w := range e.spans {
 			k, credit := window(i, e.fine()), env.credit(now, w)
@@ -436,9 +478,12 @@ func (e *engine) move(now int64, s *series, p *part, c int, f finding, threshold
 		threshold *= outgoing
 	}
 	was := o.alarm
-	changed, ended := o.move(now, f, threshold, e.envs[s.env].days(now), func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
-	if o.alarm != nil && c == failures {
-		s.life.failed = now
+	changed, ended := o.move(now, f, threshold, e.envOf(s).daily(now), func(f finding) *anomaly.Alarm { return e.raise(now, s, p, c, f) })
+	if o.alarm != nil {
+		s.life.alarmed = now
+		if c == failures {
+			s.life.failed = now
+		}
 	}
 	if was != nil && o.alarm == nil && s.life.failed >= was.Began.Unix() {
 		o.habit.drop(was.Began.Unix(), now)

@@ -45,13 +45,15 @@ func TestWhatIsHarmIsNoHabit(t *testing.T) {
 		trouble conduct
 		symptom anomaly.Symptom
 		marked  bool
+		later   time.Duration // than the day before
 		told    [4]bool
 	}{
-		"slow":               {conduct{rate: day(60), slowness: 2.2, failing: 0.002}, anomaly.SymptomLatency, false, [4]bool{true, false, false, false}},
-		"slow, looked after": {conduct{rate: day(60), slowness: 2.2, failing: 0.002}, anomaly.SymptomLatency, true, [4]bool{true, true, true, true}},
-		"severely slow":      {conduct{rate: day(60), slowness: 5, failing: 0.002}, anomaly.SymptomLatency, false, [4]bool{true, true, false, false}},
-		"failing":            {conduct{rate: day(60), slowness: 1, failing: 0.2}, anomaly.SymptomErrors, false, [4]bool{true, true, true, true}},
-		"slow and failing":   {conduct{rate: day(60), slowness: 2.2, failing: 0.2}, anomaly.SymptomLatency, false, [4]bool{true, true, true, true}},
+		"slow":                 {conduct{rate: day(60), slowness: 2.2, failing: 0.002}, anomaly.SymptomLatency, false, 0, [4]bool{true, false, false, false}},
+		"slow, later each day": {conduct{rate: day(60), slowness: 2.2, failing: 0.002}, anomaly.SymptomLatency, false, 30 * time.Minute, [4]bool{true, true, false, false}},
+		"slow, looked after":   {conduct{rate: day(60), slowness: 2.2, failing: 0.002}, anomaly.SymptomLatency, true, 0, [4]bool{true, true, true, true}},
+		"severely slow":        {conduct{rate: day(60), slowness: 5, failing: 0.002}, anomaly.SymptomLatency, false, 0, [4]bool{true, true, false, false}},
+		"failing":              {conduct{rate: day(60), slowness: 1, failing: 0.2}, anomaly.SymptomErrors, false, 0, [4]bool{true, true, true, true}},
+		"slow and failing":     {conduct{rate: day(60), slowness: 2.2, failing: 0.2}, anomaly.SymptomLatency, false, 0, [4]bool{true, true, true, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -76,7 +78,7 @@ func TestWhatIsHarmIsNoHabit(t *testing.T) {
 				if c.marked {
 					w.engine.unteach(real)
 				}
-				w.run(time.Hour, usual)
+				w.run(time.Hour+c.later, usual)
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import "github.com/tidemarkhq/tidemark/query"
 func (e *engine) learn(minute int64, rows []query.WatchRow) {
 	at := minute * 60
 	for _, s := range e.series {
-		env := e.envs[s.env]
+		env := e.envOf(s)
 		var recent [latencyBuckets]float32
 		for i := s.due; i > 0; i = e.chain[i-1] {
 			for k, b := range rows[i-1].Buckets {

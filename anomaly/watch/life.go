@@ -18,6 +18,7 @@ type life struct {
 	env, service string
 	spans, signs int64   // Unix seconds of the end of the last step with spans, and of the last other sign
 	failed       int64   // Unix seconds at which its requests failed unusually last
+	alarmed      int64   // Unix seconds at which one of its series was in alarm last
 	back         int64   // Unix seconds at which spans came again after nothing had been heard: what was before is no news
 	gap          float64 // seconds between two signs, at most, of late
 	expects      float64 // requests a minute that usually come in

@@ -239,7 +239,7 @@ func (w *Watch) judge(ctx context.Context, now time.Time) ([]anomaly.Alarm, erro
 	steps := w.engine.reread(now.Unix())
 	w.mu.Unlock()
 	window := query.Window{From: now.Add(-time.Duration(steps) * tick), To: now}
-	rows, err := w.o.DB.WatchRows(ctx, tick, window)
+	rows, err := w.o.DB.WatchNewest(ctx, tick, window)
 	if err != nil {
 		return nil, fmt.Errorf("read the newest steps: %w", err)
 	}

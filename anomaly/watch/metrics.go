@@ -374,7 +374,7 @@ func (x *metric) harm() bool {
 func (m *meters) move(at int64, x *metric, f finding, threshold float64) {
 	now := at + 60
 	was := x.open.alarm
-	changed, _ := x.open.move(now, f, threshold, habitDays, func(f finding) *anomaly.Alarm { return m.raise(now, x, f) })
+	changed, _ := x.open.move(now, f, threshold, false, func(f finding) *anomaly.Alarm { return m.raise(now, x, f) })
 	if a := x.open.alarm; a != nil {
 		if f.score > 0 && (f.observed > a.Observed) != x.of.fewer {
 			a.Observed = f.observed

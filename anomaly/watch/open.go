@@ -30,9 +30,10 @@ type episode struct {
 
 const (
 	habitSlack  = 40 * 60 // seconds by which a nightly job may begin earlier or end later than the day before
+	habitStart  = 20 * 60 // seconds by which it may begin earlier or later than on the one day that it is known from
 	habitGrowth = 1.7     // times as far off as the day before is no habit any more
-	habitDays   = 2       // that a habit is remembered for
-	habitWeek   = 7       // the same while something else goes on that does so every day
+	habitDays   = 2       // for which one time is remembered that began as this one did
+	habitWeek   = 7       // for which the others are
 )
 
 // habit is the last alarms of a series; the newest is written over the oldest.
@@ -46,29 +47,30 @@ func (h *habit) add(e episode) {
 	h.n++
 }
 
-// daily says whether this went on at the same time on one of so many days before, about as badly: what is severe, on two
-// of the last seven.
-func (h *habit) daily(now int64, size float64, days int64, severe bool) bool {
+// daily says whether what began then and goes on now did so on one of so many days before, about as badly. What a clock
+// starts begins at its time, so that one day is enough to know it; trouble comes whenever it likes, and that it was there
+// at this hour once before says nothing. So what does not begin as it did, and what is severe, must have come on two of
+// the last seven days; loose: it need not begin as it did, because it follows something that is daily.
+func (h *habit) daily(began, now int64, size float64, loose, severe bool) bool {
 	if h == nil {
 		return false
 	}
-	need := 1
-	if severe {
-		need, days = 2, habitWeek
-	}
-	for ago := range days {
-		then := now - (ago+1)*86400
+	seen := 0
+	for ago := int64(1); ago <= habitWeek; ago++ {
 		for _, e := range h.last {
-			if e.from > 0 && then >= e.from-habitSlack && then <= e.to+habitSlack && size <= habitGrowth*e.size {
-				need--
-				break
+			then := now - ago*86400
+			if e.from == 0 || then < e.from-habitSlack || then > e.to+habitSlack || size > habitGrowth*e.size {
+				continue
 			}
-		}
-		if need == 0 {
-			return true
+			off := began - ago*86400 - e.from
+			if !severe && (loose || ago <= habitDays && off <= habitStart && off >= -habitStart) {
+				return true
+			}
+			seen++
+			break
 		}
 	}
-	return false
+	return seen >= 2
 }
 
 // size is how far off an alarm is, as a factor of what is expected.
@@ -84,7 +86,7 @@ const (
 )
 
 // move takes in what a channel found at a step and tells whether an alarm began, changed or ended.
-func (o *open) move(now int64, f finding, threshold float64, days int64, raise func(f finding) *anomaly.Alarm) (changed *anomaly.Alarm, ended bool) {
+func (o *open) move(now int64, f finding, threshold float64, loose bool, raise func(f finding) *anomaly.Alarm) (changed *anomaly.Alarm, ended bool) {
 	if o.alarm == nil {
 		if f.score < threshold {
 			o.over = 0
@@ -97,7 +99,7 @@ func (o *open) move(now int64, f finding, threshold float64, days int64, raise f
 		o.alarm = raise(f)
 		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), int16(max(f.minutes, shortWindow))
 		o.worst, o.usual = float32(size(f.observed, f.expected)), false
-		if o.habit.daily(now, float64(o.worst), days, severe(o.alarm)) {
+		if o.habit.daily(o.alarm.Began.Unix(), now, float64(o.worst), loose, severe(o.alarm)) {
 			o.usual = true
 			return nil, false
 		}
@@ -124,7 +126,7 @@ func (o *open) move(now int64, f finding, threshold float64, days int64, raise f
 	if f.score >= threshold {
 		o.worst = max(o.worst, float32(size(f.observed, f.expected)))
 	}
-	if o.usual && !o.habit.daily(now, float64(o.worst), days, severe(a)) { // it lasts longer, or is worse
+	if o.usual && !o.habit.daily(a.Began.Unix(), now, float64(o.worst), loose, severe(a)) { // it lasts longer, or is worse
 		o.usual, o.told = false, float32(f.score)
 		a.Detected = time.Unix(now, 0).UTC()
 		return a, false

@@ -96,8 +96,9 @@ type span struct {
 	fine    bool
 }
 
-// windows adds up the windows that end at now. perMinute are the requests expected in a minute by now.
-func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []span {
+// windows adds up the windows that end at now, up to the longest, in minutes, that is wanted. perMinute are the requests
+// expected in a minute by now.
+func (r *ring) windows(now, longest int64, fine bool, perMinute float64, out []span) []span {
 	var sum cell
 	mu := 0.0
 	if fine {
@@ -127,7 +128,7 @@ func (r *ring) windows(now int64, fine bool, perMinute float64, out []span) []sp
 		}
 		if back+1 == spans[k] {
 			out = append(out, span{cell: sum, mu: mu, minutes: spans[k]})
-			if k++; k == len(spans) {
+			if k++; back+1 >= longest {
 				break
 			}
 		}

@@ -86,6 +86,9 @@ func least(s span) float64 {
 	return 1.20
 }
 
+// leastSlower is ln of what is below any slowdown worth an alarm; see slow.
+const leastSlower = 0.058
+
 // queued is how much slower requests are under a load, and no harm done: waiting grows with load, here as for a server
 // that is busy for 45 % of the time as a rule.
 func queued(load float64) float64 {
@@ -104,8 +107,12 @@ func (s *series) slow(w span, sp spread, load, shift float64) finding {
 	if n < leastRequests || s.usual.n < latencyKnown/4 {
 		return finding{}
 	}
+	slower := float64(w.log)/n - s.usual.mean
+	if slower <= leastSlower { // most windows
+		return finding{}
+	}
 	mean := float64(w.rank)/n - shift
-	factor := math.Exp(float64(w.log)/n - s.usual.mean)
+	factor := math.Exp(slower)
 	typical := math.Exp(s.usual.mean)
 	f := finding{sample: n, minutes: w.minutes, fine: w.fine, observed: typical * factor, expected: typical}
 	excused := queued(load)
