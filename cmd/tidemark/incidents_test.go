@@ -171,7 +171,8 @@ func (p *product) whatPeopleDo(t *testing.T, id string) {
 	}
 	p.rounds(t, 2)
 	if open, done := p.incidents(t, "open").Incidents, p.incidents(t, "resolved").Incidents; len(open) != 0 || len(done) != 1 || !done[0].ByHand {
-		t.Errorf("closed by hand: open %+v, resolved %+v", open, done)
+		_, page := p.ask(t, "GET", path, "")
+		t.Errorf("closed by hand: open %+v, resolved %+v\n%s", open, done, page)
 	}
 	// Normal, and back: then it is told again.
 	for i, method := range []string{"POST", "DELETE"} {

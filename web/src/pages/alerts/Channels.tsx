@@ -30,7 +30,7 @@ export function Channels() {
         return (
           <>
             <div className={css.intro}>
-              <p>Where Tidemark speaks to you. Without any routing, every enabled channel is told of each incident once when it begins and once when it is over.</p>
+              <p>Where Tidemark speaks to you. Without any routing, every enabled channel is told of each critical incident and warning when it begins, when it gets worse, and when it is over.</p>
               <Button tone="primary" onClick={() => go("new")}>
                 <Plus size={14} aria-hidden /> New channel
               </Button>
