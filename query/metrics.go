@@ -254,16 +254,17 @@ func (db *DB) distributions(ctx context.Context, m MetricInfo, q MetricQuestion,
 	points := map[string]shape{} // the point before, by series
 	err := db.each(ctx, fmt.Sprintf(`
 WITH chosen AS (%s)
-SELECT g, series, toUnixTimestamp64Milli(ts) AS t, count, sum, min, max, bounds, counts, toInt32(scale), zero_count, positive_offset, negative_offset, negative_counts
+SELECT g, series, toUnixTimestamp64Milli(ts) AS t, `+shapeColumns+`
 FROM metric_distributions AS p INNER JOIN chosen ON p.series = chosen.fingerprint
 WHERE %s AND series IN (SELECT fingerprint FROM chosen) ORDER BY series, ts LIMIT 500000`, series, metricBounds), a, func(rows driver.Rows) error {
 		var g []string
 		var fp uint64
 		var t int64
-		var s shape
-		if err := rows.Scan(&g, &fp, &t, &s.count, &s.sum, &s.min, &s.max, &s.bounds, &s.counts, &s.scale, &s.zero, &s.offset, &s.negativeOffset, &s.negative); err != nil {
+		var row shapeRow
+		if err := rows.Scan(append([]any{&g, &fp, &t}, row.fields()...)...); err != nil {
 			return err
 		}
+		s := row.shape()
 		add := s
 		if m.Temporality != "delta" {
 			key := fmt.Sprint(fp)

@@ -22,7 +22,11 @@ INSERT INTO metric_series (name, fingerprint, type, temporality, monotonic, unit
 ('latency', 5, 'histogram', 'cumulative', 0, 'ms', '', 'a', 1, map(), now(), now()),
 ('sizes', 6, 'histogram', 'delta', 0, 'By', '', 'a', 1, map(), now(), now()),
 ('waits', 7, 'exponential_histogram', 'delta', 0, 's', '', 'a', 1, map(), now(), now()),
-('percentiles', 8, 'summary', '', 0, 's', '', 'a', 1, map(), now(), now())`, `
+('percentiles', 8, 'summary', '', 0, 's', '', 'a', 1, map(), now(), now()),
+('native', 9, 'exponential_histogram', 'cumulative', 1, 's', '', 'a', 1, map(), now(), now()),
+('native_float', 10, 'exponential_histogram', 'cumulative', 1, 's', '', 'a', 1, map(), now(), now()),
+('native_custom', 11, 'histogram', 'cumulative', 1, 's', '', 'a', 1, map(), now(), now()),
+('rescaled', 12, 'exponential_histogram', 'cumulative', 1, 's', '', 'a', 1, map(), now(), now())`, `
 INSERT INTO metric_samples (name, series, ts, start_ts, value, flags)
 SELECT 'memory', 1, `+at+`, 0, 100, 0 FROM (SELECT number AS i FROM numbers(60))
 UNION ALL SELECT 'memory', 2, `+at+`, 0, 300, 0 FROM (SELECT number AS i FROM numbers(60))
@@ -33,14 +37,19 @@ INSERT INTO metric_distributions (name, series, ts, count, sum, min, max, bounds
 SELECT 'latency', 5, `+at+`, (i + 1) * 100, (i + 1) * 1000, nan, nan, [10, 20, 40], [(i + 1) * 50, (i + 1) * 40, (i + 1) * 10, 0] FROM (SELECT number AS i FROM numbers(60))
 UNION ALL SELECT 'sizes', 6, `+at+`, 100, 1000, 1, 39, [10, 20, 40], [50, 40, 10, 0] FROM (SELECT number AS i FROM numbers(60))`, `
 INSERT INTO metric_distributions (name, series, ts, count, sum, min, max, counts, scale, positive_offset)
-SELECT 'waits', 7, `+at+`, 100, 1000, nan, nan, [100], 0, 3 FROM (SELECT number AS i FROM numbers(60))`)
+SELECT 'waits', 7, `+at+`, 100, 1000, nan, nan, [100], 0, 3 FROM (SELECT number AS i FROM numbers(60))
+UNION ALL SELECT 'rescaled', 12, `+at+`, (i + 1) * 100, (i + 1) * 1000, nan, nan, if(i < 30, [0, (i + 1) * 100], [(i + 1) * 100]), if(i < 30, 1, 0), if(i < 30, 5, 3) FROM (SELECT number AS i FROM numbers(60))`, `
+INSERT INTO metric_distributions (name, series, ts, count, sum, min, max, bounds, values, counts, scale, zero_count, positive_offset, flags)
+SELECT 'native', 9, `+at+`, (i + 1) * 100, (i + 1) * 1000, nan, nan, [], [2, 1, 1, 2, 1], [(i + 1) * 50, (i + 1) * 50], toInt8(0), 0, 0, 2 FROM (SELECT number AS i FROM numbers(60))
+UNION ALL SELECT 'native_float', 10, `+at+`, reinterpretAsUInt64((i + 1) * 0.5), (i + 1) * 5, nan, nan, [], [1, 4, 1], [reinterpretAsUInt64((i + 1) * 0.5)], toInt8(0), 0, 3, 6 FROM (SELECT number AS i FROM numbers(60))
+UNION ALL SELECT 'native_custom', 11, `+at+`, (i + 1) * 100, (i + 1) * 1000, nan, nan, [10, 20, 40], [2, 0, 1, 1, 1], [(i + 1) * 50, (i + 1) * 50], toInt8(-53), 0, 0, 2 FROM (SELECT number AS i FROM numbers(60))`)
 }
 
 func TestMetrics(t *testing.T) {
 	db, conn := open(t)
 	meters(t, conn)
 	ans, err := db.Metrics(t.Context(), last(10*time.Minute), "", "")
-	if err != nil || len(ans.Metrics) != 7 {
+	if err != nil || len(ans.Metrics) != 11 {
 		t.Fatalf("%+v, %v", ans, err)
 	}
 	if ans, err = db.Metrics(t.Context(), last(10*time.Minute), "MEMORY in", ""); err != nil || len(ans.Metrics) != 1 || ans.Metrics[0].Series != 2 || ans.Metrics[0].Unit != "By" || ans.Metrics[0].Labels[0] != "host" {
@@ -81,6 +90,14 @@ func TestMetricChart(t *testing.T) {
 		{MetricQuestion{Name: "sizes", Agg: "count"}, 1, 10},
 		{MetricQuestion{Name: "waits", Agg: "p50"}, 1, 12},
 		{MetricQuestion{Name: "percentiles"}, 0, 0},
+		{MetricQuestion{Name: "native", Agg: "p50"}, 1, 2}, // half in (1, 2], half in (8, 16]
+		{MetricQuestion{Name: "native", Agg: "p99"}, 1, 15.84},
+		{MetricQuestion{Name: "native", Agg: "avg"}, 1, 10},
+		{MetricQuestion{Name: "native_float", Agg: "p50"}, 1, 12},
+		{MetricQuestion{Name: "native_float", Agg: "rate"}, 1, 0.05},
+		{MetricQuestion{Name: "native_custom", Agg: "p50"}, 1, 10},
+		{MetricQuestion{Name: "native_custom", Agg: "p90"}, 1, 36},
+		{MetricQuestion{Name: "rescaled", Agg: "rate"}, 1, 10},
 	} {
 		ans, err := db.MetricChart(t.Context(), last(10*time.Minute), c.q)
 		if err != nil {

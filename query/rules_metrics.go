@@ -220,17 +220,18 @@ func (db *DB) ruleDistribution(ctx context.Context, t RuleTicks, s *RuleMetricSe
 	before, cumulative := map[uint64]shape{}, s.infos[question].Temporality != "delta"
 	a := args{"name": s.questions[question].Name, "series": s.series[question], "from": w.From.UnixMilli(), "to": w.To.UnixMilli(), "back": int64(600_000)}
 	err := db.each(ctx, `
-SELECT series, toUnixTimestamp64Milli(ts) AS t, count, sum, min, max, bounds, counts, toInt32(scale), zero_count, positive_offset, negative_offset, negative_counts
+SELECT series, toUnixTimestamp64Milli(ts) AS t, `+shapeColumns+`
 FROM metric_distributions WHERE `+metricBounds+` AND series IN {series:Array(UInt64)} ORDER BY series, ts LIMIT 500000`, a, func(rows driver.Rows) error {
 		if read++; read == 500_000 {
 			return &InputError{"metric.filter", "selects more points than one rule may read: choose fewer series or a shorter range"}
 		}
 		var f uint64
 		var at int64
-		var p shape
-		if err := rows.Scan(&f, &at, &p.count, &p.sum, &p.min, &p.max, &p.bounds, &p.counts, &p.scale, &p.zero, &p.offset, &p.negativeOffset, &p.negative); err != nil {
+		var row shapeRow
+		if err := rows.Scan(append([]any{&f, &at}, row.fields()...)...); err != nil {
 			return err
 		}
+		p := row.shape()
 		add := p
 		if cumulative {
 			last, ok := before[f]
@@ -253,7 +254,7 @@ FROM metric_distributions WHERE `+metricBounds+` AND series IN {series:Array(UIn
 			m.join(&steps[b])
 		}
 		if v := m.value(s.questions[question].Agg, t.Window.Seconds()); m.any && v != nil {
-			out[tick] = RulePoint{Value: *v, Sample: float64(m.count), Data: true}
+			out[tick] = RulePoint{Value: *v, Sample: m.count, Data: true}
 		}
 	}
 	return nil

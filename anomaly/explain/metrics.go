@@ -43,12 +43,10 @@ func beside(alarms []anomaly.Alarm) string {
 	return alarms[0].Subject.Service + " shows " + strings.Join(said, ", ") + "."
 }
 
-// metricEvidence links to the chart of a metric.
+// metricEvidence links to the chart of a metric, with what was expected of it.
 func (c *investigation) metricEvidence(a anomaly.Alarm) anomaly.Evidence {
 	v := c.around()
-	escape := func(s string) string {
-		return strings.NewReplacer("~", "%7E", "%2F", "/", "%3A", ":").Replace(url.QueryEscape(s))
-	}
-	v.Set("charts", escape(a.Subject.Metric)+"~~~"+escape("service:"+a.Subject.Service))
-	return anomaly.Evidence{Type: "series", Link: "/metrics/explore?" + v.Encode(), Text: a.Subject.Service + ": " + a.What}
+	v.Set("tab", "metrics")
+	v.Set("metric", a.Subject.Metric)
+	return anomaly.Evidence{Type: "series", Link: "/services/" + url.PathEscape(a.Subject.Service) + "?" + v.Encode(), Text: a.Subject.Service + ": " + a.What}
 }

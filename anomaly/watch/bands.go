@@ -12,8 +12,9 @@ import (
 // Bands is what is expected of a series of requests in each step of a window, as far as it is known now. nil where
 // nothing is.
 type Bands struct {
-	Unit     string     `json:"unit"` // ns, 1 for ratios, /s for rates
-	TS       []int64    `json:"ts"`   // milliseconds at which the steps begin
+	Unit     string     `json:"unit"`  // ns, 1 for ratios, /s for rates
+	TS       []int64    `json:"ts"`    // milliseconds at which the steps begin
+	Value    []*float64 `json:"value"` // of a watched metric what was judged; of requests nothing, their charts have it
 	Expected []*float64 `json:"expected"`
 	Lower    []*float64 `json:"lower"`
 	Upper    []*float64 `json:"upper"`
@@ -24,7 +25,7 @@ type Bands struct {
 func (w *Watch) BandsOf(s anomaly.Subject, symptom anomaly.Symptom, r query.Range) Bands {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := Bands{Unit: units[latency], TS: []int64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
+	out := Bands{Unit: units[latency], TS: []int64{}, Value: []*float64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
 	switch symptom {
 	case anomaly.SymptomErrors:
 		out.Unit = units[failures]

@@ -111,12 +111,12 @@ func (m *meters) only() {
 
 // MetricBands is what was expected of a metric of a service in each step of a range.
 func (w *Watch) MetricBands(ctx context.Context, s anomaly.Subject, r query.Range) (Bands, error) {
-	out := Bands{TS: []int64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
+	out := Bands{TS: []int64{}, Value: []*float64{}, Expected: []*float64{}, Lower: []*float64{}, Upper: []*float64{}}
 	a, err := w.metricSeries(ctx, s, r.FromMS, r.ToMS, r.StepMS)
 	if err != nil {
 		return out, err
 	}
-	out.Unit, out.TS, out.Expected, out.Lower, out.Upper = a.Unit, a.TS, a.Expected, a.Lower, a.Upper
+	out.Unit, out.TS, out.Value, out.Expected, out.Lower, out.Upper = a.Unit, a.TS, a.Value, a.Expected, a.Lower, a.Upper
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.beside == nil {

@@ -199,6 +199,7 @@ func (a *API) routes() []endpoint {
 	all = append(all, a.profileEndpoints()...)
 	all = append(all, a.profileLabelEndpoints()...)
 	all = append(all, a.incidentEndpoints()...)
+	all = append(all, a.watchedEndpoints()...)
 	all = append(all, a.dashboardEndpoints()...)
 	all = append(all, a.promqlEndpoints()...)
 	return all

@@ -13,9 +13,10 @@ type MetricInfo struct {
 	Unit   string `json:"unit"` // as sent: By, s, {request}
 	Help   string `json:"help"`
 	Series uint64 `json:"series"` // of a histogram without telling its buckets apart
+	OTel   string `json:"otel"`   // the name it was sent under, where that is another
 }
 
-// Names lists the metrics whose name or help contains all words of q, and how many of them there are.
+// Names lists the metrics whose names or help contain all words of q, and how many of them there are.
 func (e *Engine) Names(ctx context.Context, q string, limit int) ([]MetricInfo, int, error) {
 	byName, names, err := e.index.catalog(ctx)
 	if err != nil {
@@ -30,11 +31,14 @@ func (e *Engine) Names(ctx context.Context, q string, limit int) ([]MetricInfo, 
 			if info.Type = s.shownType(); info.Help == "" {
 				info.Help = s.description
 			}
+			if !s.exact && s.stored != "" && s.stored != name {
+				info.OTel = s.stored
+			}
 			if info.Unit == "" && s.kind != kindCount && s.kind != kindBucket {
 				info.Unit = s.unit
 			}
 		}
-		text := strings.ToLower(name + " " + info.Help)
+		text := strings.ToLower(name + " " + info.OTel + " " + info.Help)
 		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
 			continue
 		}

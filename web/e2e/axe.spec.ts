@@ -11,7 +11,7 @@ const pages: { name: string; path: string; ready: string }[] = [
   { name: "map", path: "/map", ready: "button:Focus" },
   { name: "traces", path: "/traces", ready: "navigation:Main" },
   { name: "logs", path: "/logs", ready: "navigation:Main" },
-  { name: "metrics", path: "/metrics/explore", ready: "navigation:Main" },
+  { name: "watched metrics", path: "/services/checkout?tab=metrics", ready: "tab:Metrics" },
   { name: "ingest", path: "/ingest", ready: "heading:What was not stored as sent" },
   { name: "settings", path: "/settings", ready: "heading:Retention" },
   { name: "not found", path: "/nowhere", ready: "link:Go to the services" },

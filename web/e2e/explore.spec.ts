@@ -43,6 +43,40 @@ test("the editor completes names and explains them; what cannot be read is said"
   await expect(page.getByRole("alert")).toContainText("parse error");
 });
 
+test("what cannot be read is underlined where it stands and told; a metric that nobody sends is pointed out", async ({ page, shop }) => {
+  const marked = page.locator(".cm-lintRange");
+  const said = page.getByRole("status").filter({ hasText: /\S/ });
+  await page.goto(`${shop.product.url}/explore`);
+  for (const [text, word, message] of [
+    ["rate(worker_jobs_total)", "worker_jobs_total", /range vector/], // by the editor's own check
+    ["sum(worker_queue_depth) by", "by", /unexpected/], // by the server's parser
+  ] as const) {
+    await field(page).click();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.insertText(text);
+    await expect(marked.first()).toContainText(word);
+    expect(await marked.first().evaluate((e) => getComputedStyle(e).textDecorationStyle)).toBe("wavy");
+    await expect(said.filter({ hasText: message })).toBeVisible();
+  }
+  await marked.first().hover();
+  await expect(page.locator(".cm-tooltip-lint")).toContainText("unexpected");
+  await field(page).click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.insertText("worker_queue_dept");
+  await expect(said.filter({ hasText: "No metric named worker_queue_dept is known: worker_queue_depth?" })).toBeVisible();
+  await page.keyboard.insertText("h");
+  await expect(marked).toHaveCount(0);
+});
+
+test("links to charts by OpenTelemetry's names go on to the same in PromQL", async ({ page, shop }) => {
+  await page.goto(`${shop.product.url}/metrics/explore?charts=worker.queue.depth~max~queue~queue:mail&from=now-1h`);
+  await expect(page).toHaveURL(/\/explore\?.*from=now-1h/);
+  await expect(field(page)).toContainText('max by (queue) (worker_queue_depth{queue="mail"})');
+  await expect(result(page).getByRole("img", { name: /latest/ })).toBeVisible();
+  await page.getByRole("searchbox", { name: "Search metrics" }).fill("worker.queue.depth");
+  await expect(page.getByRole("button", { name: /worker_queue_depth/ })).toBeVisible();
+});
+
 test("the builder writes the PromQL", async ({ page, shop }) => {
   await page.goto(`${shop.product.url}/explore?build=1`);
   await expect(page.getByText(/^\d+ metrics/)).toBeVisible();
@@ -69,4 +103,11 @@ test("no serious accessibility issue, and 390 px are enough", async ({ page, sho
   }
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  // What is asked comes first; the list is one tap away.
+  const choose = page.getByRole("button", { name: /Choose a metric/ });
+  expect((await field(page).boundingBox())!.y).toBeLessThan((await choose.boundingBox())!.y);
+  await expect(page.getByRole("searchbox", { name: "Search metrics" })).toBeHidden();
+  await choose.click();
+  await page.getByRole("searchbox", { name: "Search metrics" }).fill("queue depth");
+  await expect(page.getByRole("button", { name: /worker_queue_depth/ })).toBeVisible();
 });

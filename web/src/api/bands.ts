@@ -1,7 +1,8 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import type { Scope } from "@/app/range";
 import { get, type Params } from "./client";
-import type { BandsAnswer, Symptom } from "./types";
+import { scoped } from "./queries";
+import type { BandsAnswer, Symptom, WatchedAnswer, WatchedMetric } from "./types";
 
 const POLL_MS = 30_000;
 
@@ -18,3 +19,14 @@ export function useBands(scope: Scope, of: { service: string; operation?: string
   });
   return enabled ? q.data : undefined;
 }
+
+/** A metric that a service is known by: what it was and what was expected, judged by the minute. */
+export const watchedBandsQuery = (scope: Scope, service: string, m: WatchedMetric, step: string | undefined) =>
+  scoped<BandsAnswer>("/bands", scope, { service, env: m.env || undefined, metric: m.metric, label: m.label || undefined, peer: m.peer || undefined, step }, POLL_MS);
+
+export const watchedQuery = (scope: Scope, service: string) =>
+  queryOptions({
+    queryKey: ["/services/watched", service, scope.env],
+    queryFn: ({ signal }) => get<WatchedAnswer>(`/services/${encodeURIComponent(service)}/watched`, { env: scope.env }, signal),
+    refetchInterval: scope.live ? 2 * POLL_MS : false,
+  });

@@ -46,4 +46,4 @@ export interface PromResult {
 export interface PromSeries { labels: Record<string, string>; values: (number | null)[] }
 // GET /promql/metrics?q
 export interface PromMetricsAnswer { metrics: PromMetric[]; more: boolean }
-export interface PromMetric { name: string; type: string; unit: string; help: string; series: number }
+export interface PromMetric { name: string; type: string; unit: string; help: string; series: number; otel: string /* the name it was sent under, where that is another */ }

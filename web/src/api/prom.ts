@@ -78,6 +78,13 @@ export const labelValues = (label: string, match: string, range: Range, signal?:
 
 export const labelNames = (match: string, range: Range, signal?: AbortSignal) => prometheus<string[]>("/labels", { "match[]": match ? [match] : undefined, ...bounds(range) }, signal);
 
+/** Why the server cannot read an expression; null where it can. */
+export async function parseFault(query: string): Promise<string | null> {
+  const res = await fetch(withParams(`${PROMETHEUS}/api/v1/parse_query`, { query }), { headers: { Accept: "application/json" } });
+  const body = (await res.json()) as { status?: string; errorType?: string; error?: string };
+  return res.status === 400 && body.errorType === "bad_data" ? (body.error ?? null) : null;
+}
+
 interface Vector {
   resultType: string;
   result: { metric: Record<string, string>; value?: [number, string] }[];

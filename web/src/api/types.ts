@@ -194,7 +194,16 @@ export interface Alarm {
   unit: string; observed: number; expected: number; lower: number; upper: number
   score: number; once_in_days: number; sample: number; history_days: number; paging: boolean
   what?: string /* of a watched metric, in words: "memory", "connections in use of pool orders" */
+  code?: CodeChange                  // of alarms about a function
   name?: string; severity?: Severity; labels?: Record<string, string> | null
+}
+/** What profiles say of a function that cost is newly spent in: ns of CPU or bytes allocated a request, else the share of all that the service took. */
+export interface CodeChange {
+  function: { name: string; file?: string; line?: number }; caller?: string; cost: 'cpu' | 'alloc'; type: string /* of the profiles */
+  version?: string; previous?: string /* compared with; '' the same one before */; deployed: boolean /* it came with version */; beside: boolean /* both ran in the same minutes */
+  per_request: boolean; now: number; was: number; rise: number /* newly spent */; share: number /* of what the service took before */
+  service_now: number; service_was: number; per_day: number /* CPU seconds or bytes more a day; 0: not known */; samples: [number, number]
+  confidence: number; new: boolean; since: string; from: string; to: string; base_from: string; base_to: string
 }
 export interface Incident {
   id: string; status: 'open' | 'resolved'; severity: Severity; title: string
@@ -224,12 +233,15 @@ export interface Deployment { ts: string; service: string; env: string; version:
 export interface Restart { ts: string; service: string; env: string; version: string; instances: number }
 // GET /deployments?from&to&service&env
 export interface DeploymentsAnswer { deployments: Deployment[] }
-// GET /bands?service&operation&span_kind&symptom&from&to&step
+// GET /bands?service&operation&span_kind&symptom&from&to&step ; symptom cpu|alloc with function (and file, version): a function's cost a request, with its values ; with metric (and label, peer) of a watched metric, then with its values
 export interface BandsAnswer {
-  unit: string; ts: number[]; expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[]; history_days: number
+  unit: string; ts: number[]; value: (number | null)[]; expected: (number | null)[]; lower: (number | null)[]; upper: (number | null)[]; history_days: number
   incidents: { id: string; title: string; from: string; to: string | null; severity: Severity }[]
   deployments: { ts: string; version: string; service: string }[]
 }
+// GET /services/{service}/watched?env: the metrics it is known by
+export interface WatchedAnswer { metrics: WatchedMetric[] }
+export interface WatchedMetric { env: string; metric: string; label: string; peer: string; what: string; unit: string; history_days: number }
 // GET/POST /mutes, DELETE /mutes/{id}
 export interface Mute { id: string; subject: { service: string; operation?: string; symptom?: Symptom }; until: string | null; reason: string; created_at?: string }
 export interface MutesAnswer { mutes: Mute[] }
@@ -370,6 +382,7 @@ export interface ProfileTarget {
   auth: { kind: 'none' | 'basic' | 'bearer'; username: string; has_secret: boolean }
   tls: { ca: string; cert: string; has_key: boolean; server_name: string; insecure: boolean }
   problem: string                    // why it cannot be fetched from at all: its secrets cannot be read; else ''
+  by: string                         // the process that fetches from it, where that is not this one; else ''
   last_ms: number /* 0 before the first attempt */; next_ms: number /* 0: not planned */; took_ms: number /* without the CPU profile's own time */
   profiles: number; bytes: number; last_bytes: number; failures: number; last_error: string // '' if the last attempt went well
 }
@@ -379,6 +392,8 @@ export interface ProfileTargetWish {  // absent: the default; secrets left empty
   auth?: { kind: 'none' | 'basic' | 'bearer'; username?: string; password?: string; token?: string }
   tls?: { ca?: string /* PEM */; cert?: string; key?: string; server_name?: string; insecure?: boolean }
 }
+// POST /profiles/targets/test {id?, target} → what came, nothing of which is kept; with an id its stored secrets are used where they are left empty
+export interface TargetTrial { ok: boolean; profiles: { type: string; sample_types: string[]; samples: number; bytes: number; took_ms: number; error: string }[] }
 export interface ProfileChoiceOf { service: string; type: string; sample_type: string; version: string; instance: string; label: string[] }
 // GET /profiles/span?trace_id&span_id&type
 export interface SpanProfileAnswer {

@@ -1,10 +1,10 @@
 // An editor of PromQL: completion, help under the pointer, squiggles where it cannot be read. It lives in a shadow
 // root, because there CodeMirror's styles are adopted sheets, which the content security policy allows.
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { linter, lintKeymap } from "@codemirror/lint";
+import { type Diagnostic, linter, lintKeymap, setDiagnosticsEffect } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, hoverTooltip, keymap, placeholder as placeholderOf, tooltips } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
@@ -42,6 +42,7 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
   const latest = useRef({ onChange, onRun });
   latest.current = { onChange, onRun };
   const shown = useRef(value);
+  const [said, setSaid] = useState<Diagnostic | null>(null);
 
   useEffect(() => {
     const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
@@ -82,6 +83,7 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
           EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
           EditorView.updateListener.of((u) => {
+            for (const t of u.transactions) for (const e of t.effects) if (e.is(setDiagnosticsEffect)) setSaid(e.value[0] ?? null);
             if (!u.docChanged) return;
             shown.current = u.state.doc.toString();
             latest.current.onChange(shown.current);
@@ -108,7 +110,15 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
     v.dispatch({ changes: { from: 0, to: v.state.doc.length, insert: value } });
   }, [value]);
 
-  return <div ref={host} className={css.field} data-testid="promql" data-prom-field />;
+  return (
+    <>
+      <div ref={host} className={css.field} data-testid="promql" data-prom-field data-fault={said?.severity} />
+      {/* Also here: a squiggle shows its words only to a pointer. */}
+      <p className={css.said} role="status" data-severity={said?.severity} hidden={!said}>
+        {said?.message}
+      </p>
+    </>
+  );
 }
 
 /**

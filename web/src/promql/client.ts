@@ -5,6 +5,8 @@ import type { PromMetric, PromMetricsAnswer } from "@/api/dashboards";
 import { labelNames, labelValues } from "@/api/prom";
 
 const FRESH_MS = 60_000;
+/** As many names are asked for: of more, some are not known here. */
+export const MOST_KNOWN = 10_000;
 const RANGE = { from: "now-2h", to: "now" };
 
 let metrics: { at: number; list: Promise<PromMetric[]> } | undefined;
@@ -12,7 +14,7 @@ let metrics: { at: number; list: Promise<PromMetric[]> } | undefined;
 /** Every metric with its help, kept for a minute. */
 export function knownMetrics(): Promise<PromMetric[]> {
   if (!metrics || Date.now() - metrics.at > FRESH_MS) {
-    const list = get<PromMetricsAnswer>("/promql/metrics", { limit: 10_000 }).then((a) => a.metrics);
+    const list = get<PromMetricsAnswer>("/promql/metrics", { limit: MOST_KNOWN }).then((a) => a.metrics);
     metrics = { at: Date.now(), list };
     list.catch(() => (metrics = undefined));
   }

@@ -25,6 +25,8 @@ export const theme = EditorView.theme({
   // A squiggle by text decoration: CodeMirror's own is an image in a data address.
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--bad)", textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
   ".cm-lintRange-warning": { backgroundImage: "none", textDecoration: "underline wavy var(--warn)", textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
+  ".cm-lintRange-info": { backgroundImage: "none", textDecoration: "underline dotted var(--muted)", textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
+  ".cm-lintRange-active": { background: "color-mix(in srgb, var(--warn) 18%, transparent)" },
   ".cm-lintPoint:after": { borderBottomColor: "var(--bad)" },
   ".tm-help": { maxWidth: "420px", padding: "8px 10px", fontSize: "12px", fontFamily: "var(--font)", lineHeight: "17px" },
   ".tm-help strong": { fontFamily: "var(--mono)", fontWeight: "600", overflowWrap: "anywhere" },

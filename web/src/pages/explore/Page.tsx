@@ -1,11 +1,12 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { LayoutDashboard, Play, Plus, X } from "lucide-react";
 import type { Panel, PromMetric } from "@/api/dashboards";
 import { useMarks } from "@/api/marks";
 import { promMetricsQuery } from "@/api/prom";
 import { useScope } from "@/app/range";
+import { jobFilter } from "@/lib/chartspec";
 import { build, parseBuilt, suggested, unitOf } from "@/lib/dash/builder";
 import { newPanel } from "@/lib/dash/model";
 import { PanelView } from "@/panels/PanelView";
@@ -38,7 +39,8 @@ export default function ExplorePage() {
   useEffect(() => setDraft2(search.expr2), [search.expr2]);
   const run = (expr = draft) => set({ expr: expr || undefined, expr2: draft2 || undefined });
   const choose = (m: PromMetric) => {
-    const expr = build(suggested(m));
+    const plain = suggested(m);
+    const expr = build(search.service ? { ...plain, filters: [jobFilter(search.service)] } : plain);
     setDraft(expr);
     set({ expr, view: search.view === "heatmap" || search.view === "histogram" ? undefined : search.view });
   };
@@ -47,25 +49,19 @@ export default function ExplorePage() {
   return (
     <Page
       wide
-      title="Explore"
+      title="Metrics"
       aside={
-        <>
-          <Link to="/metrics/explore" className="link">
-            Charts by OpenTelemetry name
-          </Link>
-          {search.expr && (
-            <AddTo panel={panel}>
-              <Button>
-                <LayoutDashboard size={14} aria-hidden /> Add to dashboard
-              </Button>
-            </AddTo>
-          )}
-        </>
+        search.expr && (
+          <AddTo panel={panel}>
+            <Button>
+              <LayoutDashboard size={14} aria-hidden /> Add to dashboard
+            </Button>
+          </AddTo>
+        )
       }
     >
       <div className={css.columns}>
-        <MetricBrowser q={search.q ?? ""} onQuery={(q) => set({ q: q || undefined }, true)} chosen={built?.metric} onChoose={choose} open={!search.expr} />
-        <div className={css.main}>
+        {/* In this order also for the eye where it is narrow: what is asked, what can be asked, the answer. */}
           <div className={css.ask}>
             <div className={css.modes}>
               <Segmented
@@ -99,8 +95,16 @@ export default function ExplorePage() {
               </button>
             )}
           </div>
+          <MetricBrowser
+            q={search.q ?? ""}
+            onQuery={(q) => set({ q: q || undefined }, true)}
+            service={search.service}
+            onService={(service) => set({ service: service || undefined }, true)}
+            chosen={built?.metric}
+            onChoose={choose}
+            open={!search.expr}
+          />
           {search.expr ? <Result panel={panel} view={search.view ?? "graph"} onView={(view) => set({ view: view === "graph" ? undefined : view })} /> : <Start any={known.length > 0} />}
-        </div>
       </div>
     </Page>
   );
@@ -118,7 +122,7 @@ function Editor(props: { label: string; value: string; onChange: (v: string) => 
 
 function Result({ panel, view, onView }: { panel: Panel; view: View; onView: (v: View) => void }) {
   const scope = useScope();
-  const markers = useMarks(scope, []);
+  const markers = useMarks(scope, servicesOf(panel.title));
   return (
     <section className={css.result} aria-label="Result">
       <Segmented label="Drawn as" options={VIEW_LABELS} value={view} onChange={onView} />
@@ -137,6 +141,12 @@ function Start({ any }: { any: boolean }) {
       </Empty>
     </div>
   );
+}
+
+/** The service that an expression is narrowed to: its deploys are marked, else those of all. */
+function servicesOf(expr: string): string[] {
+  const found = /\b(?:job|service|service_name)=~?"(?:\(\.\+\/\)\?)?([^"|*]+)"/.exec(expr);
+  return found ? [found[1]!.replaceAll("\\", "")] : [];
 }
 
 function panelOf(search: ExploreSearch, unit: string): Panel {

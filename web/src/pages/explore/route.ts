@@ -13,14 +13,15 @@ export interface ExploreSearch {
   view?: View;
   /** The builder instead of the editor. */
   build?: "1";
-  /** Narrows the list of metrics. */
+  /** Narrows the list of metrics: words, and the service that sends them. */
   q?: string;
+  service?: string;
 }
 
 export const exploreRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/explore",
-  validateSearch: (s: Record<string, unknown>): ExploreSearch => ({ expr: text(s, "expr"), expr2: text(s, "expr2"), view: oneOf(s, "view", VIEWS), build: oneOf(s, "build", ["1"]), q: text(s, "q") }),
-  staticData: { crumbs: () => [{ label: "Explore" }] },
+  validateSearch: (s: Record<string, unknown>): ExploreSearch => ({ expr: text(s, "expr"), expr2: text(s, "expr2"), view: oneOf(s, "view", VIEWS), build: oneOf(s, "build", ["1"]), q: text(s, "q"), service: text(s, "service") }),
+  staticData: { crumbs: () => [{ label: "Metrics" }] },
   component: lazyRouteComponent(() => import("./Page")),
 });

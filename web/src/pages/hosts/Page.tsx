@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { scoped, statusQuery } from "@/api/queries";
 import type { Host, HostsAnswer } from "@/api/types";
 import { useScope } from "@/app/range";
+import { LIMITS } from "@/lib/hosts";
 import { choiceText } from "@/lib/dash/model";
 import { format, plural } from "@/lib/format";
 import { Num } from "@/ui/Num";
@@ -63,9 +64,6 @@ export default function HostsPage() {
 }
 
 const dashboardOf = (h: Host) => ({ to: "/dashboards/$id", params: { id: "hosts" }, search: { "var-host": choiceText([h.host]) } }) as unknown as { to: never; params: never; search: never };
-
-/** Where a share becomes unusual, and where it is about to break something. */
-const LIMITS = { cpu: [0.85, 0.95], memory: [0.88, 0.96], disk: [0.85, 0.94] } as const;
 
 function Share({ value, limits, note }: { value: number | null; limits: readonly [number, number]; note?: string }) {
   if (value === null) return <Num value={null} />;

@@ -23,6 +23,7 @@ import { Dependencies } from "./Dependencies";
 import { Errors } from "./Errors";
 import { Instances } from "./Instances";
 import { Logs } from "./Logs";
+import { Metrics } from "./Metrics";
 import { Operations } from "./Operations";
 import { Profiles } from "./Profiles";
 import { serviceRoute, type ServiceSearch, TABS } from "./route";
@@ -35,6 +36,7 @@ const LABELS: Record<(typeof TABS)[number], string> = {
   dependencies: "Dependencies",
   errors: "Errors",
   instances: "Instances",
+  metrics: "Metrics",
   logs: "Logs",
   profiles: "Profiles",
   versions: "Versions",
@@ -105,6 +107,7 @@ function Service({ data }: { data: ServiceAnswer }) {
           {tab === "dependencies" && <Dependencies service={data.service} />}
           {tab === "errors" && <Errors service={data.service} />}
           {tab === "instances" && <Instances data={data} />}
+          {tab === "metrics" && <Metrics service={data.service} first={search.metric} />}
           {tab === "logs" && <Logs service={data.service} />}
           {tab === "profiles" && <Profiles service={data.service} version={search.version} instance={search.instance} versions={data.versions} />}
           {tab === "versions" && <Versions data={data} />}

@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/app/root";
 import { oneOf, text } from "@/app/search";
 
-export const TABS = ["operations", "dependencies", "errors", "instances", "logs", "profiles", "versions"] as const;
+export const TABS = ["operations", "dependencies", "errors", "instances", "metrics", "logs", "profiles", "versions"] as const;
 
 export interface ServiceSearch {
   tab?: (typeof TABS)[number];
@@ -10,6 +10,8 @@ export interface ServiceSearch {
   operation?: string;
   version?: string;
   instance?: string;
+  /** In the metrics tab, the one that comes first. */
+  metric?: string;
   /** All kinds of spans in the operations tab, not only what comes in. */
   spans?: "all";
 }
@@ -22,6 +24,7 @@ export const serviceRoute = createRoute({
     operation: text(s, "operation"),
     version: text(s, "version"),
     instance: text(s, "instance"),
+    metric: text(s, "metric"),
     spans: oneOf(s, "spans", ["all"]),
   }),
   staticData: { crumbs: (p) => [{ label: "Services", to: "/services" }, { label: p.service ?? "" }] },

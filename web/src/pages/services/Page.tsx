@@ -17,6 +17,7 @@ import { SearchField } from "@/ui/SearchField";
 import { Empty, Query, SkeletonRows } from "@/ui/States";
 import { Table } from "@/ui/Table";
 import { columns } from "./columns";
+import { Now } from "./Now";
 import { servicesRoute } from "./route";
 import { Welcome } from "./Welcome";
 
@@ -58,6 +59,7 @@ function Services() {
         </>
       }
     >
+      <Now open={open} silent={silent} />
       <Panel flush>
         <Query query={answer ? { ...query, data: answer } : query} skeleton={<SkeletonRows rows={10} height={40} />}>
           {() =>
