@@ -87,6 +87,7 @@ type Engine struct {
 
 	pushFrom int64         // samples from which on parts are pushed down
 	pushing  chan struct{} // the chunks of them that are there
+	density  density
 }
 
 // New makes an engine over db's store.

@@ -22,8 +22,8 @@ import (
 // there: over one value a step and group, where it would have had every sample. The functions are the engine's own, so
 // that the answers are.
 //
-// What cannot be had that way (native histograms, increases of delta temporality, series that share their labels) shows
-// when it is read; the engine then evaluates the whole expression itself.
+// What cannot be had that way (native histograms, summaries, several metrics whose series share their labels) shows when
+// it is read; the engine then evaluates the whole expression itself.
 
 // errNotPushed sends a question back to the engine.
 var errNotPushed = errors.New("cannot be pushed down")
@@ -261,7 +261,7 @@ func (q *planQuerier) Select(ctx context.Context, sorted bool, hints *storage.Se
 	q.own.wg.Go(func() {
 		defer close(set.done)
 		defer cancel()
-		v := &evaluation{plan: q.plan, part: part}
+		v := &evaluation{plan: q.plan, part: part, own: q.own}
 		set.all, set.err = v.run(ctx)
 		set.notes = v.notes
 	})
@@ -289,6 +289,9 @@ func (p *plan) heavy(ctx context.Context) bool {
 		}
 		n := 0
 		for _, c := range chosen {
+			if c.kind == kindBucket {
+				n += (usualBuckets - 1) * len(c.entries)
+			}
 			n += len(c.entries)
 		}
 		if int64(n)*(w.to-w.from)/usualInterval >= p.e.pushFrom {

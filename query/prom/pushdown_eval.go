@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/schema"
 	"github.com/prometheus/prometheus/util/annotations"
 )
@@ -20,14 +19,25 @@ import (
 type evaluation struct {
 	plan *plan
 	part *pushed
+	own  *querier // whose budget is that of the question
 
 	mu     sync.Mutex
 	groups map[string]*group // by their labels; guarded by mu, like all below
 	out    []*series
-	points int
+	held   held
 	kept   map[string]*kept
 	notes  annotations.Annotations
 	seen   bool // a series had a value
+}
+
+// held is what an evaluation holds in memory: its answer so far, groups, and the best values of topk.
+type held struct{ samples, bytes int64 }
+
+// hold counts what is held, or no longer is, against what the question may hold. Called with mu held.
+func (v *evaluation) hold(samples, bytes int) error {
+	v.held.samples += int64(samples)
+	v.held.bytes += int64(bytes)
+	return v.own.take(int64(samples), int64(bytes))
 }
 
 // none stands for a step without a value. No function makes one of samples that are none.
@@ -57,7 +67,10 @@ func (v *evaluation) run(ctx context.Context) ([]*series, error) {
 	if v.tied() {
 		whole := *v.part
 		whole.keep = nil
-		v.part, v.out, v.points = &whole, nil, 0
+		if err := v.hold(-int(v.held.samples), -int(v.held.bytes)); err != nil {
+			return nil, err
+		}
+		v.part, v.out = &whole, nil
 		return v.run(ctx)
 	}
 	if err := v.finish(); err != nil {
@@ -73,22 +86,35 @@ func (v *evaluation) run(ctx context.Context) ([]*series, error) {
 	return v.out, nil
 }
 
-// alone makes sure that no two series are one for PromQL, and that all are floats that count or measure.
+// alone makes sure that what is chosen can be read here, and that no two sources have series that are one for PromQL.
 func alone(chosen []picked) error {
-	var before labels.Labels
+	source := map[string]int{} // by labels, where there are several
 	for n, p := range chosen {
-		if p.virtual != nil || p.kind != kindExact && p.kind != kindFloat || p.temporality == "delta" || n > 0 {
+		if p.virtual != nil || !pushedKinds[p.kind] {
 			return errNotPushed
 		}
-		for i, e := range p.entries { // sorted by labels
-			if i > 0 && labels.Equal(before, e.labels) {
+		if len(chosen) == 1 && p.kind != kindBucket {
+			continue
+		}
+		for _, e := range p.entries {
+			if p.kind == kindBucket && e.labels.Has(model.BucketLabel) {
 				return errNotPushed
 			}
-			before = e.labels
+			if len(chosen) == 1 {
+				continue
+			}
+			key := string(e.labels.BytesWithoutLabels(nil, model.MetricNameLabel, model.BucketLabel))
+			if m, taken := source[key]; taken && m != n {
+				return errNotPushed
+			}
+			source[key] = n
 		}
 	}
 	return nil
 }
+
+// pushedKinds are read as floats, or as buckets.
+var pushedKinds = map[kind]bool{kindExact: true, kindFloat: true, kindSum: true, kindCount: true, kindBucket: true}
 
 // inform adds what the engine says of rates of what may be no counter.
 func (v *evaluation) inform() {
@@ -113,11 +139,12 @@ type worker struct {
 	enh    promql.EvalNodeHelper
 	matrix promql.Matrix
 	args   []promql.Vector
+	bounds map[float64]string // as le has them
 	notes  annotations.Annotations
 }
 
 func (v *evaluation) worker() *worker {
-	w := &worker{evaluation: v, values: make([]float64, v.plan.steps()), matrix: make(promql.Matrix, 1)}
+	w := &worker{evaluation: v, values: make([]float64, v.plan.steps()), matrix: make(promql.Matrix, 1), bounds: map[float64]string{}}
 	w.enh.Out = make(promql.Vector, 0, 1)
 	for _, a := range v.part.args {
 		w.args = append(w.args, promql.Vector{promql.Sample{F: a}})
@@ -297,8 +324,10 @@ func (v *evaluation) add(ls labels.Labels, values []float64) error {
 	if v.part.agg != nil {
 		return v.aggregate(ls, values)
 	}
-	if v.part.keep != nil && !v.needed(ls, values) {
-		return nil
+	if v.part.keep != nil {
+		if needed, err := v.needed(ls, values); err != nil || !needed {
+			return err
+		}
 	}
 	return v.emit(ls, values)
 }
@@ -321,176 +350,6 @@ func (v *evaluation) emit(ls labels.Labels, values []float64) error {
 		gap = isNone(x) // the marker ends what the value before stands for
 		s.points.t, s.points.v = append(s.points.t, v.plan.start+int64(i)*v.plan.step), append(s.points.v, x)
 	}
-	if v.points += len(s.points.t); v.points > v.plan.e.o.MaxSamples {
-		return promql.ErrTooManySamples("query execution")
-	}
 	v.out = append(v.out, s)
-	return nil
-}
-
-// group is the series of an aggregation that share the labels it groups by.
-type group struct {
-	labels     labels.Labels
-	sum, carry []float64 // or the least or greatest value; carry is what rounding lost
-	count      []float64
-}
-
-// groupOf finds the group of a series. Called with mu held.
-func (v *evaluation) groupOf(ls labels.Labels) *group {
-	by := grouped(ls, v.part.agg.Grouping, v.part.agg.Without)
-	key := string(by.Bytes(nil))
-	g := v.groups[key]
-	if g == nil {
-		n := v.plan.steps()
-		g = &group{labels: by, count: make([]float64, n)}
-		switch v.part.agg.Op {
-		case parser.SUM, parser.AVG:
-			g.sum, g.carry = make([]float64, n), make([]float64, n)
-		case parser.MIN, parser.MAX:
-			g.sum = make([]float64, n)
-		}
-		v.groups[key] = g
-	}
-	return g
-}
-
-// grouped are the labels that a series is grouped by.
-func grouped(ls labels.Labels, grouping []string, without bool) labels.Labels {
-	b := labels.NewBuilder(ls)
-	switch {
-	case without:
-		b.Del(grouping...)
-		b.Del(model.MetricNameLabel)
-	case len(grouping) > 0:
-		b.Keep(grouping...)
-	default:
-		return labels.EmptyLabels()
-	}
-	return b.Labels()
-}
-
-// aggregate takes one series into its group. Called with mu held.
-func (v *evaluation) aggregate(ls labels.Labels, values []float64) error {
-	g := v.groupOf(ls)
-	op := v.part.agg.Op
-	for i, x := range values {
-		if isNone(x) {
-			continue
-		}
-		g.count[i]++
-		first := g.count[i] == 1
-		switch op {
-		case parser.SUM, parser.AVG:
-			if first {
-				g.sum[i] = x
-				break
-			}
-			g.sum[i], g.carry[i] = kahan(x, g.sum[i], g.carry[i])
-			if op == parser.AVG && math.IsInf(g.sum[i], 0) {
-				return errNotPushed // the engine has another way for such
-			}
-		case parser.MIN:
-			if first || x < g.sum[i] || math.IsNaN(g.sum[i]) {
-				g.sum[i] = x
-			}
-		case parser.MAX:
-			if first || x > g.sum[i] || math.IsNaN(g.sum[i]) {
-				g.sum[i] = x
-			}
-		}
-	}
-	return nil
-}
-
-// kahan adds with Neumaier's compensation, as the engine does.
-func kahan(x, sum, carry float64) (float64, float64) {
-	t := sum + x
-	switch {
-	case math.IsInf(t, 0):
-		carry = 0
-	case math.Abs(sum) >= math.Abs(x):
-		carry += (sum - t) + x
-	default:
-		carry += (x - t) + sum
-	}
-	return t, carry
-}
-
-// finish makes series of the groups.
-func (v *evaluation) finish() error {
-	for _, g := range v.groups {
-		for i, n := range g.count {
-			if n == 0 {
-				g.count[i] = none
-				continue
-			}
-			switch v.part.agg.Op {
-			case parser.SUM:
-				g.count[i] = g.sum[i] + g.carry[i]
-			case parser.AVG:
-				g.count[i] = g.sum[i]/n + g.carry[i]/n
-			case parser.MIN, parser.MAX:
-				g.count[i] = g.sum[i]
-			case parser.GROUP:
-				g.count[i] = 1
-			}
-		}
-		if err := v.emit(g.labels, g.count); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// kept are the k+1 best values so far of each step, the worst first, and whether there were NaNs.
-type kept struct {
-	best [][]float64
-	nan  []bool
-}
-
-// tied tells whether series were equal where topk or bottomk had to choose: which the engine chooses depends on all the
-// others. Called when all has been read.
-func (v *evaluation) tied() bool {
-	for _, x := range v.kept {
-		for i, h := range x.best {
-			if n := len(h); n == v.part.keep.k+1 && h[0] == h[1] || n < v.part.keep.k && x.nan[i] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// needed tells whether topk or bottomk may choose a series at some step. Called with mu held.
-func (v *evaluation) needed(ls labels.Labels, values []float64) bool {
-	k := v.part.keep
-	key := string(grouped(ls, k.grouping, k.without).Bytes(nil))
-	x := v.kept[key]
-	if x == nil {
-		x = &kept{make([][]float64, len(values)), make([]bool, len(values))}
-		v.kept[key] = x
-	}
-	needed := false
-	for i, value := range values {
-		if isNone(value) {
-			continue
-		}
-		h := x.best[i]
-		value *= k.sign
-		switch {
-		case math.IsNaN(value): // comes last
-			x.nan[i], needed = true, needed || len(h) < k.k
-		case len(h) <= k.k:
-			needed = true
-			at, _ := slices.BinarySearch(h, value)
-			x.best[i] = slices.Insert(h, at, value)
-		case value >= h[0]:
-			needed = true
-			if at, _ := slices.BinarySearch(h, value); at > 0 {
-				copy(h, h[1:at])
-				h[at-1] = value
-			}
-		}
-	}
-	return needed
+	return v.hold(len(s.points.t), 16*len(s.points.t))
 }

@@ -4,25 +4,21 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
-	"github.com/ClickHouse/ch-go"
-	"github.com/ClickHouse/ch-go/proto"
+	"github.com/prometheus/prometheus/model/labels"
 )
 
 const (
 	// chunkSamples is how many samples are read at a time, about.
 	chunkSamples = 1_000_000
-	// mostChunk is how many series are read at a time at most. More would have halves of fingerprints in common.
+	// mostChunk is how many series are read at a time at most.
 	mostChunk = 2_000
 	// fewSeries are named in the statement; more are sent beside it, which costs some milliseconds.
 	fewSeries = 200
-	// firstChunk is how many series are read at first, to see how many samples they have.
+	// firstChunk is how many series are read at first where nothing is known of how many samples they have.
 	firstChunk = 32
 	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
 	pushWorkers = 4
@@ -30,37 +26,80 @@ const (
 	pushSlots = 4
 )
 
-// chunk is what a worker reads at a time.
-type chunk struct {
-	t    []int64
-	v    []float64
-	runs [][]piece // by entry
+// unit is the entries that are one series for PromQL, as they have the same labels: a process before and after it was
+// started again, say. Their samples are joined in this order.
+type unit []*entry
+
+// units finds them among entries that are sorted by labels, and sorts them as they are stored.
+func units(entries []*entry) []unit {
+	out := make([]unit, 0, len(entries))
+	for from := 0; from < len(entries); {
+		to := from + 1
+		for to < len(entries) && labels.Equal(entries[to].labels, entries[from].labels) {
+			to++
+		}
+		out = append(out, entries[from:to:to])
+		from = to
+	}
+	slices.SortFunc(out, func(a, b unit) int { return cmp.Compare(a[0].fingerprint, b[0].fingerprint) })
+	return out
 }
 
-// piece is where consecutive samples of a series lie.
-type piece struct{ from, to int }
+// chunk is what a worker reads at a time.
+type chunk struct {
+	entries []*entry
+	t       []int64
+	start   []int64   // beside t, of increases
+	v       []float64 // beside t, or of buckets: as many a sample as its piece is wide
+	runs    [][]piece // by entry
+	column  []float64 // the values of one bucket
+}
+
+// piece is where consecutive samples of an entry lie.
+type piece struct {
+	from, to int
+	values   int       // where those of from begin in v
+	keys     []float64 // nil: one value a sample; otherwise the upper bounds of the buckets, one value each
+}
+
+// reset makes a chunk ready for the entries of units.
+func (c *chunk) reset(us []unit) {
+	c.entries = c.entries[:0]
+	for _, u := range us {
+		c.entries = append(c.entries, u...)
+	}
+	c.t, c.start, c.v = c.t[:0], c.start[:0], c.v[:0]
+	c.runs = slices.Grow(c.runs[:0], len(c.entries))[:len(c.entries)]
+	for i := range c.runs {
+		c.runs[i] = c.runs[i][:0]
+	}
+}
 
 // read evaluates the series of one source, a chunk at a time.
 func (v *evaluation) read(ctx context.Context, p picked, w window) error {
-	all := slices.Clone(p.entries)
-	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.fingerprint, b.fingerprint) })
+	all := units(p.entries)
+	p.whole = p.whole && len(all) == len(p.entries)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	workers := min(pushWorkers, runtime.GOMAXPROCS(0))
-	size := min(firstChunk, (len(all)+workers-1)/workers)
-	next := func() []*entry {
+	each := v.plan.e.density.of(p, w) // samples of a unit
+	next := func() []unit {
 		mu.Lock()
 		defer mu.Unlock()
-		n := min(size, len(all))
+		n := firstChunk
+		if each > 0 {
+			n = max(1, min(mostChunk, int(chunkSamples/each)))
+		}
+		n = min(n, (len(all)+workers-1)/workers)
 		out := all[:n]
 		all = all[n:]
 		return out
 	}
-	learned := func(series, samples int) {
+	learned := func(units, samples int) {
 		mu.Lock()
 		defer mu.Unlock()
-		size = max(1, min(mostChunk, int(int64(chunkSamples)*int64(series)/int64(max(samples, 1))), (len(all)+workers-1)/workers))
+		each = max(1, float64(samples)/float64(units))
 	}
 	var wg sync.WaitGroup
 	for range workers {
@@ -72,15 +111,15 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 			}()
 			worker := v.worker()
 			for ctx.Err() == nil {
-				entries := next()
-				if len(entries) == 0 {
+				some := next()
+				if len(some) == 0 {
 					break
 				}
-				samples, err := worker.one(ctx, p, entries, w)
+				samples, err := worker.one(ctx, p, some, w)
 				if err != nil {
 					cancel(err)
 				}
-				learned(len(entries), samples)
+				learned(len(some), samples)
 			}
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -88,11 +127,12 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 		})
 	}
 	wg.Wait()
+	v.plan.e.density.learn(p, w, each)
 	return context.Cause(ctx)
 }
 
 // one reads and evaluates one chunk. It tells how many samples it had.
-func (w *worker) one(ctx context.Context, p picked, entries []*entry, between window) (samples int, err error) {
+func (w *worker) one(ctx context.Context, p picked, us []unit, between window) (samples int, err error) {
 	select {
 	case w.plan.e.pushing <- struct{}{}:
 	case <-ctx.Done():
@@ -101,122 +141,130 @@ func (w *worker) one(ctx context.Context, p picked, entries []*entry, between wi
 	defer func() { <-w.plan.e.pushing }()
 	c := chunks.Get().(*chunk)
 	defer chunks.Put(c)
-	if err := c.read(ctx, w.evaluation, p, entries, between); err != nil {
+	return w.chunk(ctx, p, us, c, between)
+}
+
+// chunk reads and evaluates units; those that cannot be told apart in what is sent, in two halves.
+func (w *worker) chunk(ctx context.Context, p picked, us []unit, c *chunk, between window) (samples int, err error) {
+	c.reset(us)
+	at, distinct := c.places()
+	if !distinct {
+		if len(us) == 1 {
+			return 0, errNotPushed
+		}
+		n, err := w.chunk(ctx, p, us[:len(us)/2], c, between)
+		if err != nil {
+			return n, err
+		}
+		m, err := w.chunk(ctx, p, us[len(us)/2:], c, between)
+		return n + m, err
+	}
+	if p.kind == kindBucket {
+		err = c.readBuckets(ctx, w.evaluation, p, at, between)
+	} else {
+		err = c.readFloats(ctx, w.evaluation, p, at, between)
+	}
+	if err != nil {
 		return 0, err
 	}
-	return len(c.t), w.chunk(p, entries, c)
-}
-
-// chunk evaluates what has been read.
-func (w *worker) chunk(p picked, entries []*entry, c *chunk) error {
-	for i, e := range entries {
-		if len(c.runs[i]) == 0 {
-			continue
+	first := 0
+	for _, u := range us {
+		if p.kind == kindBucket {
+			err = w.buckets(p, u[0], c, first, len(u), between)
+		} else {
+			err = w.take(p.named(u[0]), c.unit(first, len(u), nil, p.temporality == "delta", between))
 		}
-		t, v := c.series(i)
-		ls := p.named(e)
-		if !w.series(ls, t, v) {
-			continue
-		}
-		w.mu.Lock()
-		err := w.add(w.outward(ls), w.values)
-		w.mu.Unlock()
 		if err != nil {
-			return err
+			return 0, err
 		}
+		first += len(u)
 	}
-	return nil
+	return len(c.v), nil
 }
 
-// series joins the pieces of a series in the order of time; of samples of one time the first stays.
-func (c *chunk) series(i int) ([]int64, []float64) {
-	pieces := c.runs[i]
-	if len(pieces) == 1 {
-		return c.t[pieces[0].from:pieces[0].to], c.v[pieces[0].from:pieces[0].to]
-	}
-	var g gathered
-	for _, x := range pieces {
-		g.runs, g.samples = append(g.runs, run{t: c.t[x.from:x.to], v: c.v[x.from:x.to]}), g.samples+x.to-x.from
-	}
-	p := g.points()
-	return p.t, p.v
-}
-
-// looked is the condition that some step looks at a sample. Where steps overlap there is none.
-func (p *plan) looked(part *pushed) string {
-	span := p.span(part)
-	if span >= p.step {
-		return ""
-	}
-	first := p.start - part.vector.OriginalOffset.Milliseconds()
-	return fmt.Sprintf(" AND positiveModulo(%d - toUnixTimestamp64Milli(ts), %d) < %d", first, p.step, span)
-}
-
-// read asks for the samples of some series, which are sorted by fingerprint.
-func (c *chunk) read(ctx context.Context, v *evaluation, p picked, entries []*entry, w window) error {
-	expect := int(min(int64(len(entries))*(w.to-w.from)/usualInterval, 2*chunkSamples)) // growing costs as much as reading
-	c.t, c.v = slices.Grow(c.t[:0], expect), slices.Grow(c.v[:0], expect)
-	c.runs = slices.Grow(c.runs[:0], len(entries))[:len(entries)]
-	for i := range c.runs {
-		c.runs[i] = c.runs[i][:0]
-	}
-	at := make(map[uint32]int, len(entries))
-	for i, e := range entries {
-		at[uint32(e.fingerprint)] = i
-	}
-	if len(at) < len(entries) || w.to-w.from > math.MaxUint32 { // two look the same in what is sent
-		return errNotPushed
-	}
-	var series, ts proto.ColUInt32
-	var values proto.ColFloat64
-	st := statement{
-		// 16 bytes a sample: half of the fingerprint, the milliseconds since the beginning, and the value, which is the
-		// marker where flags say so. Native histograms end the statement.
-		sql: fmt.Sprintf(`SELECT toUInt32(bitAnd(series, 4294967295)) AS s, toUInt32(toUnixTimestamp64Milli(ts) - %d) AS t, value AS v FROM {{metric_samples}}
-WHERE name = {name:String} AND series >= %d AND series <= %d AND ts >= fromUnixTimestamp64Milli(toInt64(%d)) AND ts <= fromUnixTimestamp64Milli(toInt64(%d))
-AND throwIf(bitAnd(flags, %d) != 0) = 0`,
-			w.from, entries[0].fingerprint, entries[len(entries)-1].fingerprint, w.from, w.to, FlagShape) + v.plan.looked(v.part),
-		params: map[string]any{"name": p.stored},
-		result: proto.Results{{Name: "s", Data: &series}, {Name: "t", Data: &ts}, {Name: "v", Data: &values}},
-	}
-	switch {
-	case p.whole: // those between the first and the last are these
-	case len(entries) <= fewSeries:
-		list := make([]string, len(entries))
-		for i, e := range entries {
-			list[i] = strconv.FormatUint(e.fingerprint, 10)
-		}
-		st.sql += " AND series IN (" + strings.Join(list, ",") + ")"
-	default:
-		st.sql += " AND series IN (SELECT fingerprint FROM chosen)"
-		st.chosen = make([]uint64, len(entries))
-		for i, e := range entries {
-			st.chosen[i] = e.fingerprint
-		}
-	}
-	st.block = func() error {
-		base := len(c.t)
-		c.v = append(c.v, values...)
-		c.t = slices.Grow(c.t, len(ts))[:base+len(ts)]
-		t := c.t[base:]
-		for i, x := range ts {
-			t[i] = w.from + int64(x)
-		}
-		for from := 0; from < len(ts); {
-			to := from + 1
-			for to < len(ts) && series[to] == series[from] && ts[to] > ts[to-1] {
-				to++
-			}
-			if i, ok := at[series[from]]; ok {
-				c.runs[i] = append(c.runs[i], piece{base + from, base + to})
-			}
-			from = to
-		}
+// take evaluates one series and takes its values in.
+func (w *worker) take(ls labels.Labels, p points) error {
+	if len(p.t) == 0 || !w.series(ls, p.t, p.v) {
 		return nil
 	}
-	err := v.plan.e.columns.run(ctx, st)
-	if ch.IsErr(err, proto.ErrFunctionThrowIfValueIsNonZero) {
-		return errNotPushed
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.add(w.outward(ls), w.values)
+}
+
+// places maps the lower halves of fingerprints to positions in entries, if they are all different.
+func (c *chunk) places() (map[uint32]int, bool) {
+	at := make(map[uint32]int, len(c.entries))
+	for i, e := range c.entries {
+		at[uint32(e.fingerprint)] = i
 	}
-	return err
+	return at, len(at) == len(c.entries)
+}
+
+// unit joins the samples of n entries from first on that are one series; of buckets, those of one with the upper bound
+// that key tells. The points hold until the next call.
+func (c *chunk) unit(first, n int, key *float64, delta bool, w window) points {
+	var out points
+	for i := first; i < first+n; i++ {
+		p := c.points(i, key)
+		if delta {
+			p.accumulate(w)
+		}
+		p.start = nil
+		if i == first {
+			out = p
+		} else {
+			out.merge(p)
+		}
+	}
+	return out
+}
+
+// points joins the pieces of an entry in the order of time; of samples of one time the first stays.
+func (c *chunk) points(i int, key *float64) points {
+	var g gathered
+	c.column = c.column[:0]
+	for _, x := range c.runs[i] {
+		r := run{t: c.t[x.from:x.to]}
+		if len(c.start) > 0 {
+			r.start = c.start[x.from:x.to]
+		}
+		if key == nil {
+			r.v = c.v[x.values : x.values+x.to-x.from]
+		} else if r.v = c.bucket(x, *key); r.v == nil {
+			continue
+		}
+		g.runs, g.samples = append(g.runs, r), g.samples+len(r.t)
+	}
+	return g.points()
+}
+
+// bucket is the values of the bucket with an upper bound, nil if there is none.
+func (c *chunk) bucket(x piece, key float64) []float64 {
+	at, width := slices.Index(x.keys, key), len(x.keys)
+	if at < 0 {
+		return nil
+	}
+	from := len(c.column)
+	c.column = slices.Grow(c.column, x.to-x.from)
+	for i := x.values + at; i < x.values+(x.to-x.from)*width; i += width {
+		c.column = append(c.column, c.v[i])
+	}
+	return c.column[from:]
+}
+
+// density is how many samples the series of stored metrics had when they were last read.
+type density struct{ known sync.Map } // stored name and kind -> samples a series and millisecond
+
+func (d *density) of(p picked, w window) float64 {
+	if x, ok := d.known.Load(part{p.stored, p.kind}); ok {
+		return x.(float64) * float64(w.to-w.from+1)
+	}
+	return 0
+}
+
+func (d *density) learn(p picked, w window, each float64) {
+	if each > 0 {
+		d.known.Store(part{p.stored, p.kind}, each/float64(w.to-w.from+1))
+	}
 }
