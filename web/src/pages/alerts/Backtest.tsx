@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState } from "react";
+import { Link } from "@tanstack/react-router";
 import { Play, Square } from "lucide-react";
 import { backtest } from "@/api/backtest";
-import type { Incident, Sensitivity } from "@/api/types";
+import { get } from "@/api/client";
+import type { Incident, IncidentsAnswer, Sensitivity } from "@/api/types";
+import { type Comparison, compare } from "@/lib/compare";
 import { causeName, lasting, moment } from "@/lib/incident";
 import { budgetWords } from "@/lib/sensitivity";
 import { plural } from "@/lib/format";
@@ -20,10 +23,13 @@ const DAYS = [
   { id: "14", label: "the last 2 weeks" },
 ] as const;
 
+/** How many of the incidents that were really opened are compared with: as many as one answer holds. */
+const MOST = 500;
+
 type State =
   | { kind: "idle" }
   | { kind: "running"; done: number; began: number }
-  | { kind: "done"; incidents: Incident[]; days: number; of: Sensitivity }
+  | { kind: "done"; incidents: Incident[]; real: Comparison; days: number; of: Sensitivity }
   | { kind: "failed"; text: string }
   | { kind: "cancelled" };
 
@@ -43,7 +49,8 @@ export function Backtest({ draft, changed }: { draft: Sensitivity; changed: bool
     try {
       const request = { from: new Date(to - Number(days) * 86_400_000).toISOString(), to: new Date(to).toISOString(), sensitivity: draft };
       const incidents = await backtest(request, (done) => !control.signal.aborted && setState((s) => (s.kind === "running" ? { ...s, done } : s)), control.signal);
-      setState({ kind: "done", incidents, days: Number(days), of: draft });
+      const opened = await get<IncidentsAnswer>("/incidents", { from: request.from, to: request.to, limit: MOST }, control.signal);
+      setState({ kind: "done", incidents, real: compare(incidents, opened.incidents), days: Number(days), of: draft });
     } catch (e) {
       if (!control.signal.aborted) setState({ kind: "failed", text: faultOf(e).text });
     }
@@ -104,6 +111,7 @@ function Outcome({ state, stale }: { state: Extract<State, { kind: "done" }>; st
         <b>{n === 0 ? "Nothing would have alerted" : `${plural(n, "incident")} would have been opened`}</b> in {plural(state.days, "day")}, {(n / state.days).toFixed(n / state.days >= 10 ? 0 : 1)} a day, at {budgetWords(state.of.default)}.
         {stale && " The setting was changed since."}
       </p>
+      <Difference incidents={state.incidents} real={state.real} />
       {n > 0 && (
         <ul className={css.found} aria-label="Incidents that would have been opened">
           {state.incidents.map((i) => {
@@ -116,7 +124,7 @@ function Outcome({ state, stale }: { state: Extract<State, { kind: "done" }>; st
                 {from !== null && <Time t={from} />}
                 <span className={css.title}>
                   {i.title}
-                  {cause && <small> from {causeName(cause)}</small>}
+                  {cause && <small> from {causeName(cause)}</small>} <Real was={state.real.same.get(i.id)} />
                 </span>
                 <span className={css.lasted}>{from !== null && to !== null ? lasting(to - from) : "not over"}</span>
               </li>
@@ -125,5 +133,39 @@ function Outcome({ state, stale }: { state: Extract<State, { kind: "done" }>; st
         </ul>
       )}
     </div>
+  );
+}
+
+/** How that differs from what was really opened. */
+function Difference({ incidents, real }: { incidents: readonly Incident[]; real: Comparison }) {
+  const fresh = incidents.length - real.same.size;
+  if (incidents.length === 0 && real.missing.length === 0) return null;
+  return (
+    <div className={css.difference} role="note" aria-label="Compared with what was opened">
+      <p>
+        {real.same.size} of them {real.same.size === 1 ? "was" : "were"} really opened, {fresh} {fresh === 1 ? "was" : "were"} not.
+        {real.missing.length > 0 && ` ${plural(real.missing.length, "incident")} that ${real.missing.length === 1 ? "was" : "were"} opened would not have been:`}
+      </p>
+      {real.missing.length > 0 && (
+        <ul>
+          {real.missing.map((i) => (
+            <li key={i.id}>
+              <Link to="/incidents/$incident" params={{ incident: i.id }} className="link">
+                {i.title}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function Real({ was }: { was: Incident | undefined }) {
+  if (!was) return <span className={css.fresh}>new</span>;
+  return (
+    <Link to="/incidents/$incident" params={{ incident: was.id }} className="link">
+      was opened
+    </Link>
   );
 }
