@@ -31,7 +31,7 @@ const (
 func (c *Config) promFlags(fs *flag.FlagSet) {
 	p := &c.Prom
 	fs.StringVar(&p.Translation, "prom-translation", translated, "how OTLP names become names in PromQL, as in Prometheus' otlp.translation_strategy: "+translated+", "+bare+", "+utf8+" or "+untouched)
-	fs.StringVar(&p.Promote, "prom-promote", "", "resource attributes that become labels of every series in PromQL, separated by commas; * for all; the others are in target_info")
+	fs.StringVar(&p.Promote, "prom-promote", promoted, "resource attributes that become labels of every series in PromQL, separated by commas; * for all; the others are in target_info")
 	fs.BoolVar(&p.CustomHistogram, "prom-nhcb", false, "show explicit histograms in PromQL as native ones with custom buckets too, under their bare name")
 	fs.BoolVar(&p.StartTimestamps, "prom-start-timestamps", false, "let rate and increase in PromQL heed when series began, as Prometheus does with its feature use-start-timestamps")
 	fs.DurationVar(&p.Lookback, "prom-lookback", 5*time.Minute, "how long a sample stands for its series in PromQL")
@@ -55,6 +55,11 @@ func (c *Config) checkProm() error {
 	}
 	return nil
 }
+
+// promoted tell the series of the Collector's receivers apart: without them the nodes of a cluster, its deployments and
+// the databases of a server would be one series each.
+const promoted = "k8s.cluster.name,k8s.namespace.name,k8s.node.name,k8s.pod.name,k8s.container.name,k8s.deployment.name,k8s.statefulset.name,k8s.daemonset.name," +
+	"k8s.job.name,k8s.cronjob.name,container.name,postgresql.database.name,postgresql.table.name"
 
 // Promoted lists the resource attributes of --prom-promote.
 func (c *Config) Promoted() []string { return commas(c.Prom.Promote) }
