@@ -10,12 +10,12 @@ export interface FlameFrame {
 }
 
 export interface FlameNodes {
-  frame: readonly number[];
-  depth: readonly number[];
-  self: readonly number[];
-  total: readonly number[];
-  base_self?: readonly number[];
-  base_total?: readonly number[];
+  frame: ArrayLike<number>;
+  depth: ArrayLike<number>;
+  self: ArrayLike<number>;
+  total: ArrayLike<number>;
+  base_self?: ArrayLike<number>;
+  base_total?: ArrayLike<number>;
 }
 
 /** A tree ready to be drawn: nodes in pre-order, node 0 the root. */
@@ -101,65 +101,136 @@ export function sides(f: Flame): readonly [number, number] {
   return [f.total[0] ? 1 / f.total[0] : 0, f.baseTotal[0] ? 1 / f.baseTotal[0] : 0];
 }
 
-/** Builds a tree node by node. */
+const longer = <T extends Int32Array | Float64Array>(list: T): T => {
+  const out = new (list.constructor as new (n: number) => T)(2 * list.length);
+  out.set(list as never);
+  return out;
+};
+
+/** Builds a tree node by node; a parent comes before its children. In flat arrays, since a tree may have 100,000 nodes. */
 class Builder {
-  frame: number[] = [-1];
-  children: Map<number, number>[] = [new Map()];
-  self: number[] = [0];
-  total: number[] = [0];
-  baseSelf: number[] = [0];
-  baseTotal: number[] = [0];
+  length = 1;
+  frame = new Int32Array(1024).fill(-1, 0, 1);
+  parent = new Int32Array(1024).fill(-1, 0, 1);
+  self = new Float64Array(1024);
+  total = new Float64Array(1024);
+  baseSelf = new Float64Array(1024);
+  baseTotal = new Float64Array(1024);
+  /** Nodes by parent and frame, hashed; 0 is free. */
+  private slots = new Int32Array(4096);
 
   child(parent: number, frame: number): number {
-    const known = this.children[parent]!.get(frame);
-    if (known !== undefined) return known;
-    const id = this.frame.length;
-    this.frame.push(frame);
-    this.children.push(new Map());
-    for (const list of [this.self, this.total, this.baseSelf, this.baseTotal]) list.push(0);
-    this.children[parent]!.set(frame, id);
+    let at = this.slot(parent, frame);
+    if (this.slots[at]! > 0) return this.slots[at]!;
+    if (2 * this.length > this.slots.length) {
+      this.slots = new Int32Array(2 * this.slots.length);
+      for (let n = 1; n < this.length; n++) this.slots[this.slot(this.parent[n]!, this.frame[n]!)] = n;
+      at = this.slot(parent, frame);
+    }
+    const id = this.length++;
+    if (id === this.frame.length) {
+      this.frame = longer(this.frame);
+      this.parent = longer(this.parent);
+      this.self = longer(this.self);
+      this.total = longer(this.total);
+      this.baseSelf = longer(this.baseSelf);
+      this.baseTotal = longer(this.baseTotal);
+    }
+    this.frame[id] = frame;
+    this.parent[id] = parent;
+    this.slots[at] = id;
     return id;
+  }
+
+  /** Where a node is, or would be. */
+  private slot(parent: number, frame: number): number {
+    const mask = this.slots.length - 1;
+    const hash = Math.imul(Math.imul(parent, 0x9e3779b1) ^ frame, 0x85ebca6b);
+    for (let at = (hash ^ (hash >>> 15)) & mask; ; at = (at + 1) & mask) {
+      const n = this.slots[at]!;
+      if (n === 0 || (this.parent[n] === parent && this.frame[n] === frame)) return at;
+    }
+  }
+
+  /** The node of a frame on the way from a node up to the root, or -1. */
+  above(node: number, frame: number): number {
+    for (let n = node; n > 0; n = this.parent[n]!) if (this.frame[n] === frame) return n;
+    return -1;
   }
 
   add(node: number, src: Flame, i: number, own: boolean): void {
     if (own) {
       this.self[node]! += src.self[i]!;
-      this.baseSelf[node]! += src.baseSelf?.[i] ?? 0;
+      if (src.baseSelf) this.baseSelf[node]! += src.baseSelf[i]!;
     } else {
       this.total[node]! += src.total[i]!;
-      this.baseTotal[node]! += src.baseTotal?.[i] ?? 0;
+      if (src.baseTotal) this.baseTotal[node]! += src.baseTotal[i]!;
     }
   }
 
   /** The tree, compared and weighed as the one that it was made of. */
   build(frames: readonly FlameFrame[], src: Flame): Flame {
-    const out = { frame: [] as number[], depth: [] as number[], self: [] as number[], total: [] as number[], base_self: [] as number[], base_total: [] as number[] };
-    const walk = (node: number, depth: number) => {
-      out.frame.push(this.frame[node]!);
-      out.depth.push(depth);
-      out.self.push(this.self[node]!);
-      out.total.push(this.total[node]!);
-      out.base_self.push(this.baseSelf[node]!);
-      out.base_total.push(this.baseTotal[node]!);
-      const below = [...this.children[node]!].sort((a, b) => compareFrames(frames, a[0], b[0]));
-      for (const [, child] of below) walk(child, depth + 1);
+    const n = this.length;
+    const { order, depth } = this.preorder(frames);
+    const pick = <T extends Int32Array | Float64Array>(from: T): T => {
+      const out = new (from.constructor as new (n: number) => T)(n);
+      for (let i = 0; i < n; i++) out[i] = from[order[i]!]!;
+      return out;
     };
-    walk(0, 0);
-    return flameOf(frames, src.baseTotal ? out : { ...out, base_self: undefined, base_total: undefined }, src.baseTotal ? sides(src) : null);
+    const nodes: FlameNodes = { frame: pick(this.frame), depth, self: pick(this.self), total: pick(this.total) };
+    if (!src.baseTotal) return flameOf(frames, nodes);
+    return flameOf(frames, { ...nodes, base_self: pick(this.baseSelf), base_total: pick(this.baseTotal) }, sides(src));
+  }
+
+  /** Nodes with their depths, siblings in order of their names. */
+  private preorder(frames: readonly FlameFrame[]): { order: Int32Array; depth: Int32Array } {
+    const n = this.length;
+    const first = new Int32Array(n);
+    const next = new Int32Array(n);
+    const sorted = byName(frames, this.frame, n);
+    for (let i = sorted.length - 1; i >= 0; i--) {
+      const id = sorted[i]!;
+      const p = this.parent[id]!;
+      next[id] = first[p]!;
+      first[p] = id;
+    }
+    const order = new Int32Array(n);
+    const depth = new Int32Array(n);
+    for (let at = 0, d = 0, i = 0; i < n; ) {
+      order[i] = at;
+      depth[i++] = d;
+      if (first[at]) {
+        at = first[at]!;
+        d++;
+        continue;
+      }
+      while (at > 0 && !next[at]) {
+        at = this.parent[at]!;
+        d--;
+      }
+      at = next[at]!;
+    }
+    return { order, depth };
   }
 }
 
-function compareFrames(frames: readonly FlameFrame[], a: number, b: number): number {
-  const x = frames[a]?.function ?? "";
-  const y = frames[b]?.function ?? "";
-  return x < y ? -1 : x > y ? 1 : 0;
+/** The nodes but the root in order of their functions' names, by counting. */
+function byName(frames: readonly FlameFrame[], frame: Int32Array, n: number): Int32Array {
+  const order = frames.map((_, i) => i).sort((a, b) => (frames[a]!.function < frames[b]!.function ? -1 : frames[a]!.function > frames[b]!.function ? 1 : a - b));
+  const rank = new Int32Array(frames.length);
+  order.forEach((f, r) => (rank[f] = r));
+  const at = new Int32Array(frames.length + 1);
+  for (let i = 1; i < n; i++) at[rank[frame[i]!]! + 1]!++;
+  for (let r = 1; r < at.length; r++) at[r]! += at[r - 1]!;
+  const out = new Int32Array(n - 1);
+  for (let i = 1; i < n; i++) out[at[rank[frame[i]!]!]!++] = i;
+  return out;
 }
 
-/** Folds calls into one where `same` says that caller and callee belong together, everywhere in the tree. */
+/** Folds calls into one where caller and callee have the same new name, or, recursive, where the name is anywhere above. */
 function folded(f: Flame, frames: readonly FlameFrame[], rename: (frame: number) => number, recursive: boolean): Flame {
   const b = new Builder();
   const at = new Int32Array(f.frame.length);
-  const above: number[][] = [[]]; // by merged node: the frames from the root, for recursion
   b.add(0, f, 0, false);
   b.add(0, f, 0, true);
   for (let i = 1; i < f.frame.length; i++) {
@@ -167,10 +238,9 @@ function folded(f: Flame, frames: readonly FlameFrame[], rename: (frame: number)
     const frame = rename(f.frame[i]!);
     let node = -1;
     if (b.frame[p] === frame) node = p;
-    else if (recursive) node = above[p]!.find((n) => b.frame[n] === frame) ?? -1;
+    else if (recursive) node = b.above(p, frame);
     if (node < 0) {
       node = b.child(p, frame);
-      above[node] ??= [...above[p]!, node];
       b.add(node, f, i, false);
     }
     at[i] = node;
