@@ -8,6 +8,7 @@ import { Product } from "./product";
 
 test.skip(!process.env.BENCH_PROFILES, "measures; takes minutes");
 test.setTimeout(600_000);
+test.use({ trace: "off", screenshot: "off" }); // they cost what is measured
 
 const MINUTE = 60_000;
 
