@@ -14,6 +14,10 @@ import (
 	"github.com/tidemarkhq/tidemark/anomaly"
 )
 
+// longestTrait is how many bytes what the bad requests have in common may take in a title; a statement, say, is told
+// with the cause alone.
+const longestTrait = 60
+
 // conclude writes what was found into the incident.
 func (c *investigation) conclude(inc *anomaly.Incident, causes []*candidate) {
 	if len(causes) == 0 {
@@ -29,7 +33,7 @@ func (c *investigation) conclude(inc *anomaly.Incident, causes []*candidate) {
 	inc.Title = titleOf(inc.Alarms[0], first.called())
 	if first.blame != nil && first.blame.confidence > 0.5 {
 		inc.Title += ", since version " + first.blame.Version
-	} else if len(first.traits) > 0 && first.traits[0].bad > 0.6 {
+	} else if len(first.traits) > 0 && first.traits[0].bad > 0.6 && len(first.traits[0].text()) <= longestTrait {
 		inc.Title += ", with " + first.traits[0].text()
 	}
 	if first.code != nil {
