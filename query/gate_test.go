@@ -54,3 +54,26 @@ func TestGateRefuses(t *testing.T) {
 		t.Error("a slot is lost")
 	}
 }
+
+func TestGateIsPatientWithLongJobs(t *testing.T) {
+	g := newGate(1, 10, 200*time.Millisecond)
+	leave, err := g.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan error)
+	go func() {
+		leave, err := g.enter(Batch(t.Context()))
+		if err == nil {
+			leave()
+		}
+		entered <- err
+	}()
+	if _, err := g.enter(t.Context()); !errors.Is(err, ErrBusy) { // takes as long as a person waits
+		t.Errorf("after its patience: %v", err)
+	}
+	leave()
+	if err := <-entered; err != nil {
+		t.Errorf("a batch question gave up: %v", err)
+	}
+}
