@@ -206,12 +206,6 @@ func (db *DB) callsIn(ctx context.Context, service string, x *callIndex, hashes 
 	return x.view(), last, nil
 }
 
-// rawStack is a stack as it is stored: the hashes of its locations from the root.
-type rawStack struct {
-	hash      uint64
-	locations []uint64
-}
-
 // readStacks reads the wanted stacks into the index. Stacks are remembered once all their locations and mappings are
 // there; until then they are looked for again.
 func (db *DB) readStacks(ctx context.Context, service string, x *callIndex, want map[uint64]int, last []int32) error {
@@ -222,7 +216,7 @@ func (db *DB) readStacks(ctx context.Context, service string, x *callIndex, want
 	}
 	err := db.byHash(ctx, service, list, stackRows, func(rows driver.Rows) error {
 		var s rawStack
-		if err := rows.Scan(&s.hash, &s.locations); err != nil {
+		if err := s.scan(rows); err != nil {
 			return err
 		}
 		if _, ok := want[s.hash]; !ok {

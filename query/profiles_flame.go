@@ -89,10 +89,14 @@ func (db *DB) stackSums(ctx context.Context, s *ProfileSelection, sh *profileSha
 	return db.coveredSums(ctx, &sel, sh, c)
 }
 
+// byManyThreads has a few rows read by all threads: the engine takes a thousand of them for little, but each is a profile
+// of thousands of samples.
+const byManyThreads = " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1"
+
 func (db *DB) coveredSums(ctx context.Context, s *ProfileSelection, sh *profileShape, c *profileCover) (*stackSums, error) {
 	a := args{}
 	out := &stackSums{}
-	return out, db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM (%s) GROUP BY stack HAVING v != 0", sh.total(), c.rows(s, sh, a)), a,
+	return out, db.each(ctx, fmt.Sprintf("SELECT stack, %s AS v FROM (%s) GROUP BY stack HAVING v != 0%s", sh.total(), c.rows(s, sh, a), byManyThreads), a,
 		func(rows driver.Rows) error {
 			var h uint64
 			var v float64

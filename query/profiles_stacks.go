@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"path"
 	"strings"
@@ -71,13 +72,12 @@ func (db *DB) resolve(ctx context.Context, service string, hashes []uint64) (map
 	raw := map[uint64][]uint64{}
 	need := map[uint64]bool{}
 	err := db.byHash(ctx, service, missing, stackRows, func(rows driver.Rows) error {
-		var h uint64
-		var l []uint64
-		if err := rows.Scan(&h, &l); err != nil {
+		var s rawStack
+		if err := s.scan(rows); err != nil {
 			return err
 		}
-		raw[h] = l
-		for _, x := range l {
+		raw[s.hash] = s.locations
+		for _, x := range s.locations {
 			need[x] = true
 		}
 		return nil
@@ -162,7 +162,28 @@ FROM profile_locations WHERE service = {service:String}%s GROUP BY hash`, func(r
 	return out, nil
 }
 
-const stackRows = `SELECT hash, any(locations) FROM profile_stacks WHERE service = {service:String}%s GROUP BY hash`
+// stackRows is a row a stack: its hash, and those of its locations from the root as eight bytes each, the lowest first. As
+// an array of numbers each one would be read by reflection, a million for an hour of a varied service.
+const stackRows = `SELECT hash, arrayStringConcat(arrayMap(l -> char(l, bitShiftRight(l, 8), bitShiftRight(l, 16), bitShiftRight(l, 24), bitShiftRight(l, 32), bitShiftRight(l, 40), bitShiftRight(l, 48), bitShiftRight(l, 56)), locations))
+FROM (SELECT hash, any(locations) AS locations FROM profile_stacks WHERE service = {service:String}%s GROUP BY hash)`
+
+// rawStack is a stack as it is stored: the hashes of its locations from the root.
+type rawStack struct {
+	hash      uint64
+	locations []uint64
+}
+
+func (s *rawStack) scan(rows driver.Rows) error {
+	var packed string
+	if err := rows.Scan(&s.hash, &packed); err != nil {
+		return err
+	}
+	s.locations = make([]uint64, len(packed)/8)
+	for i := range s.locations {
+		s.locations[i] = binary.LittleEndian.Uint64([]byte(packed[8*i : 8*i+8]))
+	}
+	return nil
+}
 
 // fewHashes is how many rows are asked for by name; beyond, all of the service are read.
 const fewHashes = 2000
