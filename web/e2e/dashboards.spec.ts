@@ -172,6 +172,13 @@ test("kiosk, and a panel alone", async ({ page, shop }) => {
   await expect(panel(page, "Two")).toHaveCount(0);
   await page.getByRole("button", { name: "Back to the dashboard" }).click();
   await expect(panel(page, "Two")).toBeVisible();
+  await expect(panel(page, "Two").getByRole("img", { name: /latest/ })).toBeVisible();
+  for (const [item, name] of [["Download as CSV", "Two.csv"], ["Download as PNG", "Two.png"]] as const) {
+    await page.getByRole("button", { name: "Menu of Two" }).click();
+    const file = page.waitForEvent("download");
+    await page.getByRole("button", { name: item }).click();
+    expect((await file).suggestedFilename()).toBe(name);
+  }
   await page.keyboard.press("k");
   await expect(page.getByRole("navigation", { name: "Main" })).toBeHidden();
   await page.keyboard.press("k");

@@ -91,6 +91,19 @@ test("the builder writes the PromQL", async ({ page, shop }) => {
   await expect(result(page).getByTestId("heatmap").getByRole("img", { name: /rows of values/ })).toBeVisible();
 });
 
+test("above the services stands what is not as usual, and what was changed lately", async ({ page, shop }) => {
+  const posted = await fetch(`${shop.product.url}/api/v1/deployments`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ service: "checkout", version: "9.9.9" }) });
+  expect(posted.ok).toBe(true);
+  await page.goto(shop.product.url);
+  const now = page.getByRole("region", { name: "Now" });
+  await expect(now.getByRole("list", { name: /Deployed/ })).toContainText("checkout 9.9.9");
+  await now.getByRole("link", { name: /checkout 9\.9\.9/ }).click();
+  await expect(page).toHaveURL(/services\/checkout\?.*tab=versions/);
+  await page.getByRole("tab", { name: "Metrics" }).click();
+  await page.getByRole("link", { name: "All its metrics" }).click();
+  await expect(page.getByRole("combobox", { name: "Sent by" })).toHaveValue("checkout");
+});
+
 test("no serious accessibility issue, and 390 px are enough", async ({ page, shop }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   await page.goto(`${shop.product.url}/explore?build=1&expr=sum by (queue) (rate(worker_jobs_total[2m]))`);

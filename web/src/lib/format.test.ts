@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { axisLabels, describe, expect, test } from "vitest";
 import { ago, format, integer, parts, sig3, stepName, unitFromUCUM } from "./format";
 
 const plain = (s: string) => s.replaceAll("\u202f", " ");
@@ -33,3 +33,20 @@ test.each([[800, "0.8 s ago"], [-5, "0.0 s ago"], [42_000, "42 s ago"], [200_000
 test.each([[10, "10 s"], [60, "1 min"], [3600, "1 h"], [86400, "1 d"]])("stepName(%s)", (s, want) => expect(plain(stepName(s))).toBe(want));
 
 test("integer groups thousands", () => expect(plain(integer(1234567))).toBe("1 234 567"));
+
+it.each([
+  [[0, 0.02, 0.04, 0.06], "rate", ["0", "1.2 /min", "2.4 /min", "3.6 /min"]],
+  [[0, 0.25, 0.5], "rate", ["0", "0.25 /s", "0.50 /s"]],
+  [[0, 500, 1000, 1500], "rate", ["0", "0.5 k/s", "1.0 k/s", "1.5 k/s"]],
+  [[0, 2 ** 29, 2 ** 30], "bytes", ["0", "0.5 GiB", "1.0 GiB"]],
+  [[0, 0.0005, 0.001], "s", ["0", "0.5 ms", "1.0 ms"]],
+  [[0, 0.05, 0.1], "ratio", ["0", "5 %", "10 %"]],
+  [[-20, 0, 20], "count", ["-20", "0", "20"]],
+])("one unit on an axis: %j %s", (ticks, unit, want) => expect(axisLabels(ticks, unit).map((t) => t.replace("\u202f", " "))).toEqual(want));
+
+test("decimals that were asked for are kept, in the unit that suits", () => {
+  expect(plain(format(1234.5678, "count", 2))).toBe("1.23 k");
+  expect(plain(format(2, "s", 3))).toBe("2.000 s");
+  expect(plain(format(0.00004, "ratio", 1))).toBe("0.0 %");
+  expect(plain(format(null, "s", 3))).toBe("–");
+});

@@ -30,72 +30,92 @@ export function sig3(n: number): string {
 const SI: readonly (readonly [number, string])[] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 const IEC: readonly (readonly [number, string])[] = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
 
+/** Of how many of the base unit the shown one is, and its name. */
+interface Scale {
+  by: number;
+  unit: string;
+}
+
 // 999.6 k would round to "1000 k": the step up happens at the rounded value.
-function scaled(n: number, steps: readonly (readonly [number, string])[], base: string): Parts {
-  const abs = Math.abs(n);
-  for (const [size, name] of steps) if (abs >= size * 0.9995) return { value: sig3(n / size), unit: name };
-  return { value: sig3(n), unit: base };
+function scaled(abs: number, steps: readonly (readonly [number, string])[], base: string, end = ""): Scale {
+  for (const [size, name] of steps) if (abs >= size * 0.9995) return { by: size, unit: name + end };
+  return { by: 1, unit: base + end };
 }
 
 const TO_NS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
-function duration(ns: number): Parts {
-  const abs = Math.abs(ns);
-  if (abs < 999.5) return { value: sig3(ns), unit: "ns" };
-  if (abs < 999.5e3) return { value: sig3(ns / 1e3), unit: "µs" };
-  if (abs < 999.5e6) return { value: sig3(ns / 1e6), unit: "ms" };
-  const s = ns / 1e9;
-  if (Math.abs(s) < 119.5) return { value: sig3(s), unit: "s" };
-  if (Math.abs(s) < 2 * 3600) return { value: sig3(s / 60), unit: "min" };
-  if (Math.abs(s) < 2 * 86400) return { value: sig3(s / 3600), unit: "h" };
-  return { value: sig3(s / 86400), unit: "d" };
+function duration(abs: number): Scale {
+  if (abs < 999.5) return { by: 1, unit: "ns" };
+  if (abs < 999.5e3) return { by: 1e3, unit: "µs" };
+  if (abs < 999.5e6) return { by: 1e6, unit: "ms" };
+  const s = abs / 1e9;
+  if (s < 119.5) return { by: 1e9, unit: "s" };
+  if (s < 2 * 3600) return { by: 60e9, unit: "min" };
+  if (s < 2 * 86400) return { by: 3600e9, unit: "h" };
+  return { by: 86400e9, unit: "d" };
 }
 
-/** A number and its unit, apart. null, undefined and NaN become an en dash. */
-export function parts(n: number | null | undefined, unit: Unit = "count"): Parts {
-  if (n == null || !Number.isFinite(n)) return NONE;
+/** The unit in which a number of this size reads best. */
+function scaleOf(abs: number, unit: Unit): Scale {
   const ns = TO_NS[unit];
-  if (ns !== undefined) return n === 0 ? { value: "0", unit: unit === "us" ? "µs" : unit } : duration(n * ns);
+  if (ns !== undefined) {
+    if (abs === 0) return { by: 1, unit: unit === "us" ? "µs" : unit };
+    const d = duration(abs * ns);
+    return { by: d.by / ns, unit: d.unit };
+  }
   switch (unit) {
     case "ratio":
-      return percent(n * 100);
+      return { by: 0.01, unit: "%" };
     case "percent":
-      return percent(n);
+      return { by: 1, unit: "%" };
     case "count":
-      return scaled(n, SI, "");
+      return scaled(abs, SI, "");
     case "rate":
-      return rate(n);
+      return rate(abs);
     case "bytes":
-      return scaled(n, IEC, "B");
-    case "bytes/s": {
-      const p = scaled(n, IEC, "B");
-      return { value: p.value, unit: p.unit + "/s" };
-    }
+      return scaled(abs, IEC, "B");
+    case "bytes/s":
+      return scaled(abs, IEC, "B", "/s");
     default: {
-      const p = scaled(n, SI, "");
-      return { value: p.value, unit: p.unit ? `${p.unit} ${unit}`.trim() : unit };
+      const p = scaled(abs, SI, "");
+      return { by: p.by, unit: p.unit ? `${p.unit} ${unit}`.trim() : unit };
     }
   }
 }
 
 // Rare things read better by the minute or the hour: "4.9 /min", not "0.0817 /s".
-function rate(n: number): Parts {
-  const abs = Math.abs(n);
-  if (n !== 0 && abs < 0.1 / 60) return { value: sig3(n * 3600), unit: "/h" };
-  if (n !== 0 && abs < 0.1) return { value: sig3(n * 60), unit: "/min" };
-  const p = scaled(n, SI, "");
-  return { value: p.value, unit: p.unit + "/s" };
+function rate(abs: number): Scale {
+  if (abs !== 0 && abs < 0.1 / 60) return { by: 1 / 3600, unit: "/h" };
+  if (abs !== 0 && abs < 0.1) return { by: 1 / 60, unit: "/min" };
+  return scaled(abs, SI, "", "/s");
 }
 
-// Below a hundredth of a percent digits stop meaning anything to a reader.
-function percent(n: number): Parts {
-  if (n !== 0 && Math.abs(n) < 0.01) return { value: n < 0 ? ">-0.01" : "<0.01", unit: "%" };
-  return { value: sig3(n), unit: "%" };
+/** A number and its unit, apart. null, undefined and NaN become an en dash. */
+export function parts(n: number | null | undefined, unit: Unit = "count", decimals: number | null = null): Parts {
+  if (n == null || !Number.isFinite(n)) return NONE;
+  const s = scaleOf(Math.abs(n), unit);
+  const shown = n / s.by;
+  if (decimals !== null) return { value: shown.toFixed(decimals), unit: s.unit };
+  // Below a hundredth of a percent digits stop meaning anything to a reader.
+  if (s.unit === "%" && shown !== 0 && Math.abs(shown) < 0.01) return { value: shown < 0 ? ">-0.01" : "<0.01", unit: "%" };
+  return { value: sig3(shown), unit: s.unit };
 }
 
-/** One string, value and unit joined by a narrow no-break space: "142 ms". */
-export function format(n: number | null | undefined, unit: Unit = "count"): string {
-  const p = parts(n, unit);
+/** The labels of an axis with even ticks: all in the unit that suits the largest, with as many digits as the ticks need. */
+export function axisLabels(ticks: readonly number[], unit: Unit = "count"): string[] {
+  const { by, unit: name } = scaleOf(Math.max(0, ...ticks.map(Math.abs)), unit);
+  const apart = ticks.length > 1 ? Math.abs(ticks[1]! - ticks[0]!) / by : 1;
+  // 0.25 needs two digits, 0.2 one.
+  const digits = [0, 1, 2, 3, 4, 5, 6].find((d) => Math.abs(apart * 10 ** d - Math.round(apart * 10 ** d)) < 1e-6 * apart * 10 ** d) ?? 6;
+  return ticks.map((t) => {
+    const text = (t / by).toFixed(digits);
+    return Number(text) === 0 ? "0" : name ? `${text}\u202f${name}` : text;
+  });
+}
+
+/** One string, value and unit joined by a narrow no-break space: "142 ms". Without decimals, three digits that count. */
+export function format(n: number | null | undefined, unit: Unit = "count", decimals: number | null = null): string {
+  const p = parts(n, unit, decimals);
   return p.unit ? `${p.value}\u202f${p.unit}` : p.value;
 }
 

@@ -13,6 +13,7 @@ import { useBox } from "@/ui/useBox";
 import { Skeleton } from "@/ui/States";
 import { Bars, Histogram } from "./Bars";
 import { Nothing, type PanelProps } from "./PanelView";
+import { useDrawn } from "./rows";
 import { Series } from "./Series";
 import { Gauges, Stats } from "./Stats";
 import { Values } from "./Values";
@@ -33,6 +34,7 @@ export function PromPanel({ panel, markers, seen }: PanelProps) {
   const instant = queries.length > 0 && (queries.every((q) => q.instant) || (MOMENTARY.has(panel.type) && panel.reduce === "last"));
   const { data, error, freshAt } = useProm(exprs, useScope(), { range: panel.range || undefined, instant, enabled: seen });
   const lines = useMemo(() => (data ? linesOf(data, queries) : []), [data, queries]);
+  useDrawn(data?.range, lines);
   if (exprs.length === 0) return <Nothing>No query yet</Nothing>;
   if (!data) return error ? <Nothing bad>{wordsOf(error)}</Nothing> : <Skeleton height="100%" />;
   const refused = data.results.find((r) => r.error)?.error;

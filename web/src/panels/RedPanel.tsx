@@ -12,6 +12,7 @@ import { Skeleton } from "@/ui/States";
 import { Bars } from "./Bars";
 import { Nothing, type PanelProps, usePanelScope } from "./PanelView";
 import { type Line, wordsOf } from "./PromPanel";
+import { useDrawn } from "./rows";
 import { Series } from "./Series";
 import { Gauges, Stats } from "./Stats";
 import { Values } from "./Values";
@@ -33,6 +34,7 @@ function Measure({ panel, red, markers, seen }: PanelProps & { red: RedSource })
   const q = useQuery({ ...redQuery(scope, of), refetchInterval: fallback, enabled: seen && (!scope.live || fallback !== false) });
   const data = newest(live.data, q.data);
   const lines = useMemo(() => (data ? lineOf(data, red) : []), [data, red]);
+  useDrawn(data?.range, lines);
   if (!data) return q.error ? <Nothing bad>{wordsOf(q.error)}</Nothing> : <Skeleton height="100%" />;
   if (lines.length === 0) return <Nothing>No requests in this range</Nothing>;
   const drawn: Panel = { ...panel, unit: panel.unit || UNITS[red.measure] };

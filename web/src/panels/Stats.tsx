@@ -22,11 +22,13 @@ export function Stats({ panel, lines }: { panel: Panel; range: Range; lines: rea
       {height > 0 &&
         shown.map((l) => {
           const value = reduce(l.values, panel.reduce);
-          const p = parts(value, panel.unit || "count");
-          const text = panel.decimals !== null && value !== null && p.value !== "–" ? Number(p.value).toFixed(panel.decimals) : p.value;
-          const size = Math.max(13, Math.min(44, cell.height * (named ? 0.42 : 0.5), (cell.width - 16) / ((text.length + p.unit.length * 0.6 + 0.6) * 0.62)));
+          const p = parts(value, panel.unit || "count", panel.decimals);
+          const text = p.value;
+          // Its course has the lower part to itself.
+          const tall = cell.height * (panel.sparkline ? 0.62 : 0.8);
+          const size = Math.max(13, Math.min(44, tall * (named ? 0.52 : 0.7), (cell.width - 16) / ((text.length + p.unit.length * 0.6 + 0.6) * 0.62)));
           return (
-            <div key={l.key} className={css.stat} data-level={levelOf(value, panel.thresholds)}>
+            <div key={l.key} className={css.stat} data-level={levelOf(value, panel.thresholds)} data-course={panel.sparkline || undefined}>
               {panel.sparkline && <Course values={l.values} level={levelOf(value, panel.thresholds)} />}
               <span className={css.statValue} style={{ fontSize: size }}>
                 {text}
@@ -107,7 +109,7 @@ export function Gauges({ panel, lines }: { panel: Panel; lines: readonly Line[] 
     <div ref={ref} className={css.stats} style={{ gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` }}>
       {shown.map((l, i) => {
         const value = values[i]!;
-        const p = parts(value, panel.unit || "count");
+        const p = parts(value, panel.unit || "count", panel.decimals);
         const level = levelOf(value, panel.thresholds);
         return (
           <div key={l.key} className={css.gauge}>

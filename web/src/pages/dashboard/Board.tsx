@@ -54,7 +54,10 @@ export function Board({ saved }: { saved: Dashboard }) {
     onFold: p.type === "row" ? () => doc.changePanel(p.id, (o) => ({ ...o, collapsed: !o.collapsed })) : undefined,
     onView: editing || p.type === "row" ? undefined : () => set({ view: p.id }),
     onEdit: old ? undefined : () => set({ edit: "1", panel: p.scoped ? p.id.replace(/-\d+$/, "") : p.id, view: undefined }),
-    onExplore: () => void navigate({ to: "/explore" as never, search: { expr: writtenOut(p, variables.by).queries[0]?.expr } as never }),
+    onExplore: () => {
+      const [first, second] = writtenOut(p, variables.by).queries.filter((q) => !q.hidden);
+      void navigate({ to: "/explore" as never, search: { expr: first?.expr, expr2: second?.expr } as never });
+    },
     onDuplicate: editing ? () => doc.change((o) => duplicate(o, p.id)) : undefined,
     onRemove: editing
       ? () => {

@@ -2,6 +2,7 @@ import { useId, useMemo, useState } from "react";
 import { ChevronDown } from "lucide-react";
 import { ALL, type Resolved, toggled } from "@/lib/dash/variables";
 import { Popover } from "@/ui/Popover";
+import picker from "@/ui/Picker.module.css";
 import css from "./Choosers.module.css";
 
 const MOST_SHOWN = 200;
@@ -51,7 +52,7 @@ function Chooser({ r, fault, onChoose }: { r: Resolved; fault: string | undefine
       align="start"
       open={open}
       onOpenChange={setOpen}
-      className={css.popover}
+      className={picker.popover}
       trigger={
         <button type="button" className={css.button} data-fault={fault ? "" : undefined} title={fault} aria-label={`${nameOf(r)}: ${text}`}>
           <span className={css.name}>{nameOf(r)}</span>
@@ -74,20 +75,20 @@ function Options({ r, fault, pick }: { r: Resolved; fault: string | undefined; p
   }, [r, v, q]);
   return (
     <div>
-      <input className={css.search} autoFocus placeholder="Filter" aria-label={`Filter ${nameOf(r)}`} value={q} onChange={(e) => setQ(e.target.value)} onKeyDown={(e) => e.key === "Enter" && found[0] && pick(found[0])} />
+      <input className={picker.search} autoFocus placeholder="Filter" aria-label={`Filter ${nameOf(r)}`} value={q} onChange={(e) => setQ(e.target.value)} onKeyDown={(e) => e.key === "Enter" && found[0] && pick(found[0])} />
       {fault && <p className={css.fault}>{fault}</p>}
-      <ul className={css.options} aria-label={nameOf(r)}>
+      <ul className={picker.list} aria-label={nameOf(r)}>
         {found.slice(0, MOST_SHOWN).map((o) => (
           <li key={o}>
-            <label className={css.option}>
+            <label className={`${picker.item} ${css.option}`}>
               <input type={v.multi ? "checkbox" : "radio"} name={`choice-${v.name}`} checked={r.chosen.includes(o)} onChange={() => pick(o)} />
               <span>{o === ALL ? "All" : o || "(empty)"}</span>
             </label>
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className={css.none}>Nothing to choose</p>}
-      {found.length > MOST_SHOWN && <p className={css.none}>{found.length - MOST_SHOWN} more: filter</p>}
+      {found.length === 0 && <p className={picker.note}>Nothing to choose</p>}
+      {found.length > MOST_SHOWN && <p className={picker.note}>{found.length - MOST_SHOWN} more: filter</p>}
     </div>
   );
 }

@@ -1,9 +1,12 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { Link } from "@tanstack/react-router";
 import { ChevronDown, ChevronRight, Clock, ExternalLink, Info, MoreHorizontal } from "lucide-react";
 import type { DashLink, Panel } from "@/api/dashboards";
 import { pageOf } from "@/app/links";
 import { useScope } from "@/app/range";
+import { toast } from "@/app/toast";
+import { download } from "@/lib/csv";
+import { type Drawn, DrawnContext, drawnCsv } from "@/panels/rows";
 import { IconButton } from "@/ui/Button";
 import { MenuItem, Popover } from "@/ui/Popover";
 import { Tip } from "@/ui/Tip";
@@ -20,7 +23,13 @@ export interface FrameActions {
 
 /** What is around a panel: its title, what it is about, where it leads, and what can be done with it. */
 export function Frame({ panel, handle, actions, children }: { panel: Panel; handle?: ReactNode; actions: FrameActions; children: ReactNode }) {
+  const body = useRef<HTMLDivElement>(null);
+  const drawn = useRef<Drawn | null>(null);
   if (panel.type === "row") return <Row panel={panel} handle={handle} actions={actions} />;
+  const files: [string, () => void][] = [
+    ...(HAS_ROWS.has(panel.type) ? [["Download as CSV", () => saveRows(panel.title, drawn.current)] as [string, () => void]] : []),
+    ...(HAS_PICTURE.has(panel.type) ? [["Download as PNG", () => savePicture(panel.title, body.current)] as [string, () => void]] : []),
+  ];
   return (
     <section className={css.panel} aria-label={panel.title || "Panel"} data-testid="panel" data-type={panel.type}>
       <header className={css.head} data-head data-untitled={!panel.title || undefined}>
@@ -42,11 +51,44 @@ export function Frame({ panel, handle, actions, children }: { panel: Panel; hand
         )}
         <span className={css.space} />
         <Links links={panel.links} />
-        <Menu panel={panel} actions={actions} />
+        <Menu panel={panel} actions={actions} files={files} />
       </header>
-      <div className={css.body}>{children}</div>
+      <div ref={body} className={css.body}>
+        <DrawnContext.Provider value={drawn}>{children}</DrawnContext.Provider>
+      </div>
     </section>
   );
+}
+
+const HAS_ROWS = new Set<Panel["type"]>(["timeseries", "stat", "gauge", "bar", "histogram", "heatmap", "table"]);
+const HAS_PICTURE = new Set<Panel["type"]>(["timeseries", "heatmap", "flamegraph"]);
+const fileName = (title: string) => title.replace(/[^\w.-]+/g, "-") || "panel";
+
+function saveRows(title: string, drawn: Drawn | null): void {
+  if (drawn) download(`${fileName(title)}.csv`, drawnCsv(drawn));
+  else toast("There is nothing to download yet");
+}
+
+/** What is drawn on a canvas, on the panel's own background and under its title. */
+function savePicture(title: string, body: HTMLElement | null): void {
+  const from = body?.querySelector("canvas");
+  if (!body || !from) return toast("There is nothing to download yet");
+  const dpr = devicePixelRatio;
+  const to = document.createElement("canvas");
+  to.width = from.width;
+  to.height = from.height + 28 * dpr;
+  const ctx = to.getContext("2d")!;
+  const style = getComputedStyle(body);
+  ctx.fillStyle = getComputedStyle(body.closest("section")!).backgroundColor;
+  ctx.fillRect(0, 0, to.width, to.height);
+  ctx.fillStyle = style.color;
+  ctx.font = `600 ${13 * dpr}px ${style.fontFamily}`;
+  ctx.fillText(title, 10 * dpr, 18 * dpr);
+  ctx.drawImage(from, 0, 28 * dpr);
+  const a = document.createElement("a");
+  a.href = to.toDataURL("image/png");
+  a.download = `${fileName(title)}.png`;
+  a.click();
 }
 
 function Row({ panel, handle, actions }: { panel: Panel; handle?: ReactNode; actions: FrameActions }) {
@@ -104,11 +146,12 @@ export function OneLink({ link, words }: { link: DashLink; words?: boolean }) {
   );
 }
 
-function Menu({ panel, actions }: { panel: Panel; actions: FrameActions }) {
+function Menu({ panel, actions, files = [] }: { panel: Panel; actions: FrameActions; files?: readonly [string, () => void][] }) {
   const items: [string, (() => void) | undefined][] = [
     ["Edit", actions.onEdit],
     ["View alone", actions.onView],
     ["Explore the queries", panel.queries.length > 0 ? actions.onExplore : undefined],
+    ...files,
     ["Duplicate", actions.onDuplicate],
     ["Remove", actions.onRemove],
   ];

@@ -8,7 +8,7 @@ import { toast } from "@/app/toast";
 import { freePlace } from "@/lib/dash/grid";
 import { freeId, newDashboard } from "@/lib/dash/model";
 import { Popover } from "@/ui/Popover";
-import css from "./AddTo.module.css";
+import css from "@/ui/Picker.module.css";
 
 /** Puts what is on the screen onto a dashboard. */
 export function AddTo({ panel, children }: { panel: Panel; children: ReactElement }) {
@@ -46,7 +46,7 @@ export function AddTo({ panel, children }: { panel: Panel; children: ReactElemen
           <li key={d.id}>
             <button type="button" className={css.item} onClick={() => void add(d.id)}>
               {d.title}
-              {d.ready_made && <span className={css.ready}>ready-made</span>}
+              {d.ready_made && <span className={css.note}>ready-made</span>}
             </button>
           </li>
         ))}

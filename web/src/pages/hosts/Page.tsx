@@ -22,6 +22,7 @@ export default function HostsPage() {
   const scope = useScope();
   const q = useQuery(scoped<HostsAnswer>("/hosts", { ...scope, env: undefined }));
   const open = (h: Host) => void navigate(dashboardOf(h));
+  const words = (search.q ?? "").toLowerCase();
   return (
     <Page
       title="Hosts"
@@ -42,18 +43,22 @@ export default function HostsPage() {
                 <span className={css.count}>{plural(hosts.length, "host")}</span>
               </div>
               <Panel flush>
-                <Table
-                  label="Hosts"
-                  rows={hosts.filter((h) => `${h.host} ${h.services.map((s) => s.service).join(" ")}`.toLowerCase().includes((search.q ?? "").toLowerCase()))}
-                  columns={COLUMNS}
-                  rowKey={(h) => h.host}
-                  rowHeight={44}
-                  sort={search.sort ?? "host"}
-                  dir={search.dir ?? "asc"}
-                  onSort={(sort, dir) => void navigate({ search: (o) => ({ ...o, sort: sort as (typeof SORTS)[number], dir }), replace: true, resetScroll: false })}
-                  onOpen={open}
-                  csvName="hosts"
-                />
+                {found(hosts, words).length === 0 ? (
+                  <Empty title="No host matches">The search looks at names and at the services on them.</Empty>
+                ) : (
+                  <Table
+                    label="Hosts"
+                    rows={found(hosts, words)}
+                    columns={COLUMNS}
+                    rowKey={(h) => h.host}
+                    rowHeight={44}
+                    sort={search.sort ?? "host"}
+                    dir={search.dir ?? "asc"}
+                    onSort={(sort, dir) => void navigate({ search: (o) => ({ ...o, sort: sort as (typeof SORTS)[number], dir }), replace: true, resetScroll: false })}
+                    onOpen={open}
+                    csvName="hosts"
+                  />
+                )}
               </Panel>
             </>
           )
@@ -62,6 +67,8 @@ export default function HostsPage() {
     </Page>
   );
 }
+
+const found = (hosts: readonly Host[], words: string) => hosts.filter((h) => `${h.host} ${h.services.map((s) => s.service).join(" ")}`.toLowerCase().includes(words));
 
 const dashboardOf = (h: Host) => ({ to: "/dashboards/$id", params: { id: "hosts" }, search: { "var-host": choiceText([h.host]) } }) as unknown as { to: never; params: never; search: never };
 
