@@ -6,6 +6,7 @@ import { DeliveryLog } from "./DeliveryLog";
 import { Mutes } from "./Mutes";
 import { alertsRoute, TABS } from "./route";
 import { RoutingTab } from "./Routing";
+import { RuleFiles } from "./RuleFiles";
 import { Rules } from "./Rules";
 import { SensitivityTab } from "./Sensitivity";
 import { Silences } from "./Silences";
@@ -13,6 +14,7 @@ import css from "./Page.module.css";
 
 const LABELS: Record<(typeof TABS)[number], string> = {
   rules: "Rules and SLOs",
+  files: "Rule files",
   channels: "Channels",
   routing: "Routing",
   silences: "Silences",
@@ -35,6 +37,7 @@ export default function AlertsPage() {
       />
       <div id="alerts-tab" role="tabpanel" aria-label={LABELS[tab]} className={css.panel}>
         {tab === "rules" && <Rules />}
+        {tab === "files" && <RuleFiles />}
         {tab === "channels" && <Channels />}
         {tab === "routing" && <RoutingTab />}
         {tab === "silences" && <Silences />}

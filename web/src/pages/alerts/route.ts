@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/app/root";
 import { oneOf, text } from "@/app/search";
 
-export const TABS = ["rules", "channels", "routing", "silences", "log", "sensitivity", "mutes"] as const;
+export const TABS = ["rules", "files", "channels", "routing", "silences", "log", "sensitivity", "mutes"] as const;
 
 export interface AlertsSearch {
   tab?: (typeof TABS)[number];
