@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -66,7 +68,7 @@ func (e *Engine) Exemplars(ctx context.Context, start, end int64, selections ...
 			case p.virtual != nil && strings.HasPrefix(p.name, "traces_span_metrics_"):
 				err = q.spanExemplars(ctx, p.name, w, matchers, add)
 			case p.virtual == nil && p.kind != kindSum && p.kind != kindQuantile:
-				err = q.storedExemplars(ctx, p, w, add)
+				err = q.storedExemplars(ctx, p, w, matchers, add)
 			}
 			if err != nil {
 				return nil, err
@@ -83,9 +85,23 @@ func (e *Engine) Exemplars(ctx context.Context, start, end int64, selections ...
 	return out, nil
 }
 
-// storedExemplars reads what senders attached to their points. Those of a classic histogram are answered for all its
-// buckets together, without le.
-func (q *querier) storedExemplars(ctx context.Context, p picked, w window, add func(labels.Labels, exemplar.Exemplar)) error {
+// storedExemplars reads what senders attached to their points. Those of a classic histogram are of the bucket that
+// their value lies in.
+func (q *querier) storedExemplars(ctx context.Context, p picked, w window, matchers []*labels.Matcher, add func(labels.Labels, exemplar.Exemplar)) error {
+	var bounds [][]float64
+	if p.kind == kindBucket {
+		bounds = make([][]float64, len(p.entries))
+		if err := q.bounded(ctx, p, w, func(s *shape) error {
+			bounds[s.entry] = append(bounds[s.entry], s.bounds...)
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, b := range bounds {
+			slices.Sort(b)
+		}
+		matchers = onLabel(matchers, model.BucketLabel)
+	}
 	var series proto.ColUInt64
 	var ts proto.ColInt64
 	var value proto.ColFloat64
@@ -106,6 +122,13 @@ CAST(mapKeys(attributes), 'Array(String)') AS keys, mapValues(attributes) AS val
 				if !ok {
 					continue
 				}
+				ls := p.named(p.entries[e])
+				if p.kind == kindBucket {
+					ls = inBucket(ls, bounds[e], value[i])
+					if !matches(ls, matchers) {
+						continue
+					}
+				}
 				b.Reset()
 				ks, vs := keys.Row(i), values.Row(i)
 				for j, k := range ks {
@@ -118,11 +141,23 @@ CAST(mapKeys(attributes), 'Array(String)') AS keys, mapValues(attributes) AS val
 					b.Add("span_id", id)
 				}
 				b.Sort()
-				add(p.named(p.entries[e]), exemplar.Exemplar{Labels: b.Labels(), Value: value[i], Ts: ts[i], HasTs: true})
+				add(ls, exemplar.Exemplar{Labels: b.Labels(), Value: value[i], Ts: ts[i], HasTs: true})
 			}
 			return q.take(int64(len(series)), int64(len(series))*200)
 		},
 	})
+}
+
+// inBucket names the series of the bucket that a value was counted in first; none is named where no bounds are known.
+func inBucket(ls labels.Labels, bounds []float64, v float64) labels.Labels {
+	if len(bounds) == 0 {
+		return ls
+	}
+	le := math.Inf(1)
+	if i, _ := slices.BinarySearch(bounds, v); i < len(bounds) {
+		le = bounds[i]
+	}
+	return labels.NewBuilder(ls).Set(model.BucketLabel, strconv.FormatFloat(le, 'f', -1, 64)).Labels()
 }
 
 // The slowest span of each operation in each of so many parts of a window is its exemplar; so many spans are looked at.

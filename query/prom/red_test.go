@@ -98,7 +98,7 @@ func TestStoredExemplars(t *testing.T) {
 	exec(t, conn, `INSERT INTO metric_exemplars (name, series, ts, value, trace_id, span_id, attributes) VALUES
 ('http.server.request.duration', 5, `+at(time.Minute)+`, 0.4, unhex('0102030405060708090a0b0c0d0e0f10'), unhex('0102030405060708'), map('user', 'u1'))`)
 	_, body := get(t, e, fmt.Sprintf("/api/v1/query_exemplars?query=rate(http_server_request_duration_seconds_bucket[5m])&start=%d&end=%d", noon.Add(-time.Hour).Unix(), noon.Unix()), nil)
-	const wantBody = `{"status":"success","data":[{"seriesLabels":{"__name__":"http_server_request_duration_seconds_bucket","http_route":"/pay","instance":"pod-1","job":"shop/checkout"},"exemplars":[{"labels":{"span_id":"0102030405060708","trace_id":"0102030405060708090a0b0c0d0e0f10","user":"u1"},"value":"0.4","timestamp":`
+	const wantBody = `{"status":"success","data":[{"seriesLabels":{"__name__":"http_server_request_duration_seconds_bucket","http_route":"/pay","instance":"pod-1","job":"shop/checkout","le":"0.5"},"exemplars":[{"labels":{"span_id":"0102030405060708","trace_id":"0102030405060708090a0b0c0d0e0f10","user":"u1"},"value":"0.4","timestamp":`
 	if !strings.HasPrefix(body, wantBody) {
 		t.Errorf("got  %s\nwant %s", body, wantBody)
 	}
