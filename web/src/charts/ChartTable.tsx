@@ -7,7 +7,7 @@ import css from "./TimeChart.module.css";
 const MAX_ROWS = 240;
 
 /** The chart's numbers, newest first. */
-export function ChartTable({ range, series, unit, utc, height, label }: { range: Range; series: readonly ChartSeries[]; unit: Unit; utc: boolean; height: number; label: string }) {
+export function ChartTable({ range, series, unit, decimals, utc, height, label }: { range: Range; series: readonly ChartSeries[]; unit: Unit; decimals?: number | null; utc: boolean; height: number; label: string }) {
   const n = series[0]?.values.length ?? 0;
   const rows = Array.from({ length: Math.min(n, MAX_ROWS) }, (_, i) => n - 1 - i);
   return (
@@ -28,7 +28,7 @@ export function ChartTable({ range, series, unit, utc, height, label }: { range:
             <tr key={i}>
               <td>{dateTime(range.from_ms + i * range.step_ms, utc)}</td>
               {series.map((s) => (
-                <td key={s.key}>{format(s.values[i], unit)}</td>
+                <td key={s.key}>{format(s.values[i], unit, decimals)}</td>
               ))}
             </tr>
           ))}

@@ -23,6 +23,8 @@ export interface TimeChartProps {
   range: Range;
   series: readonly ChartSeries[];
   unit: Unit;
+  /** Of values under the pointer and in the table; left out, as many as count. */
+  decimals?: number | null;
   style?: Style;
   /** Logarithmic y, for latency. */
   log?: boolean;
@@ -50,6 +52,8 @@ export interface TimeChartProps {
   max?: number | null;
   /** Shows this window instead of the page's range: for what has a time of its own, such as an incident. */
   window?: Span;
+  /** A drag with the shift key held chooses a time for something else than the page's range. */
+  onShiftDrag?: (span: Span) => void;
   /** With `window`: a drag on the chart, or null to go back. */
   onWindow?: (span: Span | null) => void;
 }
@@ -60,7 +64,7 @@ const CLICK_MS = 240;
 
 /** A time series over the page's range, zoomable, with the page's crosshair. */
 export function TimeChart(props: TimeChartProps) {
-  const { title, range, series, unit, style = "line", log = false, band, markers = NO_MARKERS, legend = series.length > 1 } = props;
+  const { title, range, series, unit, decimals = null, style = "line", log = false, band, markers = NO_MARKERS, legend = series.length > 1 } = props;
   const scope = useScope();
   const actions = useScopeActions();
   const appearance = useAppearance();
@@ -72,13 +76,13 @@ export function TimeChart(props: TimeChartProps) {
   const id = useId();
   const { height = 180, fills } = props;
 
-  const model: ChartModel = { range, series, unit, style, log, band, markers, utc: scope.utc, rules: props.rules, min: props.min, max: props.max };
+  const model: ChartModel = { range, series, unit, decimals, style, log, band, markers, utc: scope.utc, rules: props.rules, min: props.min, max: props.max };
   const own = props.window !== undefined;
-  const latest = useRef({ model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow });
-  latest.current = { model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow };
+  const latest = useRef({ model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow, onShiftDrag: props.onShiftDrag });
+  latest.current = { model, actions, hidden, onPoint: props.onPoint, own, onWindow: props.onWindow, onShiftDrag: props.onShiftDrag };
 
   // A new picture only when its make-up changes; new data goes into the same one.
-  const shape = [style, log, unit, scope.utc, appearance, height, !!band, props.min, props.max, ...series.map((s) => `${s.key}\u0000${s.color ?? ""}`)].join("\u0001");
+  const shape = [style, log, unit, decimals, scope.utc, appearance, height, !!band, props.min, props.max, !!props.onShiftDrag, ...series.map((s) => `${s.key}\u0000${s.color ?? ""}`)].join("\u0001");
   useLayoutEffect(() => {
     const el = host.current!;
     const box = el.parentElement!;
@@ -86,6 +90,7 @@ export function TimeChart(props: TimeChartProps) {
     const u = new uPlot(
       optionsOf(() => latest.current.model, el.clientWidth || 300, tall(), {
         onZoom: (from, to) => (latest.current.own ? latest.current.onWindow?.({ from, to }) : latest.current.actions.zoomTo({ from, to })),
+        onShiftDrag: props.onShiftDrag && ((from, to) => latest.current.onShiftDrag?.({ from, to })),
         onZoomBack: () => (latest.current.own ? latest.current.onWindow?.(null) : latest.current.actions.zoomBack()),
         onCursor: (chart) => {
           const local = chart.root.matches(":hover");
@@ -141,7 +146,7 @@ export function TimeChart(props: TimeChartProps) {
       <div className={css.plot} style={fills ? undefined : { minHeight: height }}>
         <div ref={host} role="img" aria-label={label} hidden={asTable} data-clickable={props.onPoint ? "" : undefined} className={css.canvas} />
         <div ref={tip} className={css.tip} hidden aria-hidden />
-        {asTable && <ChartTable range={range} series={series} unit={unit} utc={scope.utc} height={height} label={title} />}
+        {asTable && <ChartTable range={range} series={series} unit={unit} decimals={decimals} utc={scope.utc} height={height} label={title} />}
       </div>
       <div className={css.foot}>
         {props.legendAs}

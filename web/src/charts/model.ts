@@ -22,8 +22,9 @@ export interface Marker {
   /** Unix milliseconds. */
   at: number;
   label: string;
-  kind: "deploy" | "anomaly";
-  /** An anomaly's end: what lies between is tinted. */
+  /** "other": the time of the other side of a comparison. */
+  kind: "deploy" | "anomaly" | "other";
+  /** The end of what lasts: what lies between is tinted. */
   to?: number;
 }
 
@@ -46,6 +47,8 @@ export interface ChartModel {
   range: Range;
   series: readonly ChartSeries[];
   unit: Unit;
+  /** Of values under the pointer; null: as many as count. */
+  decimals?: number | null;
   style: Style;
   log: boolean;
   band?: Band;

@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import { colorAt, cssColor, withAlpha } from "@/lib/color";
 import { stack } from "@/lib/stack";
 import { timesOf } from "@/lib/columns";
-import { format } from "@/lib/format";
+import { axisLabels, format } from "@/lib/format";
 import { dateTime } from "@/lib/time";
 import { type ChartModel, type Column, isolated } from "./model";
 
@@ -14,6 +14,8 @@ export const SYNC_KEY = "tidemark-page";
 export interface Callbacks {
   onZoom: (fromMs: number, toMs: number) => void;
   onZoomBack: () => void;
+  /** A drag with the shift key held; without it such a drag zooms like any other. */
+  onShiftDrag?: (fromMs: number, toMs: number) => void;
   onCursor: (u: uPlot) => void;
 }
 
@@ -98,7 +100,8 @@ function axes(m: ChartModel): uPlot.Axis[] {
       gap: 8,
       space: 28,
       ...(bytes && !m.log ? { incrs: BINARY } : {}),
-      values: (_u, splits) => splits.map((v) => (v == null ? "" : format(v, m.unit))),
+      // On a logarithmic axis each tick has the unit that suits it.
+      values: (_u, splits) => (m.log ? splits.map((v) => (v == null ? "" : format(v, m.unit))) : axisLabels(splits, m.unit)),
     },
   ];
 }
@@ -123,7 +126,7 @@ function drawMarkers(u: uPlot, m: ChartModel) {
       ctx.stroke();
       ctx.fillStyle = cssColor("var(--faint)");
       ctx.fillText(marker.label, x + 4 * dpr, bbox.top + 10 * dpr);
-    } else {
+    } else if (marker.kind === "anomaly") {
       const base = bbox.top + bbox.height;
       ctx.fillStyle = cssColor("var(--bad)");
       drawMark(ctx, x, base, dpr);
@@ -153,9 +156,9 @@ function drawRules(u: uPlot, m: ChartModel) {
 function drawSpans(u: uPlot, m: ChartModel) {
   const { ctx, bbox } = u;
   ctx.save();
-  ctx.fillStyle = withAlpha(cssColor("var(--bad)"), 0.07);
   for (const { kind, at, to } of m.markers) {
-    if (kind !== "anomaly" || to === undefined) continue;
+    if (kind === "deploy" || to === undefined) continue;
+    ctx.fillStyle = kind === "other" ? withAlpha(cssColor("var(--accent)"), 0.16) : withAlpha(cssColor("var(--bad)"), 0.07);
     const left = Math.max(bbox.left, u.valToPos(at / 1000, "x", true));
     const right = Math.min(bbox.left + bbox.width, u.valToPos(to / 1000, "x", true));
     if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
@@ -175,6 +178,7 @@ function drawMark(ctx: CanvasRenderingContext2D, x: number, base: number, dpr: n
 export function optionsOf(model: () => ChartModel, width: number, height: number, on: Callbacks): uPlot.Options {
   const m = model();
   const bandAt = m.series.length + 1;
+  let shifted = false;
   return {
     width,
     height,
@@ -197,6 +201,10 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
         filters: { pub: (type) => type === "mousemove" || type === "mouseleave", sub: (type) => type === "mousemove" || type === "mouseleave" },
       },
       bind: {
+        mousedown: (_u, _el, handler) => (e) => {
+          shifted = e.shiftKey;
+          return handler(e);
+        },
         dblclick: () => () => {
           on.onZoomBack();
           return null;
@@ -209,7 +217,7 @@ export function optionsOf(model: () => ChartModel, width: number, height: number
         (u) => {
           const { left, width: w } = u.select;
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          if (w > 4) on.onZoom(u.posToVal(left, "x") * 1000, u.posToVal(left + w, "x") * 1000);
+          if (w > 4) (shifted && on.onShiftDrag ? on.onShiftDrag : on.onZoom)(u.posToVal(left, "x") * 1000, u.posToVal(left + w, "x") * 1000);
         },
       ],
       drawClear: [

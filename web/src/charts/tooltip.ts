@@ -19,7 +19,7 @@ export function paintTooltip(el: HTMLElement, u: uPlot, m: ChartModel, hidden: R
   const rows = valuesAt(m.series, idx, hidden);
   const at = m.range.from_ms + idx * m.range.step_ms;
   const nearest = nearestSeries(u, m, rows, top);
-  el.replaceChildren(heading(dateTime(at, m.utc)), ...rows.slice(0, MAX_ROWS).map((r) => row(colorOfSeries(m, r.position), r.series.label, format(r.value, m.unit), r.series.key === nearest)));
+  el.replaceChildren(heading(dateTime(at, m.utc)), ...rows.slice(0, MAX_ROWS).map((r) => row(colorOfSeries(m, r.position), r.series.label, format(r.value, m.unit, m.decimals), r.series.key === nearest)));
   if (rows.length === 0) el.append(note("No data here"));
   if (rows.length > MAX_ROWS) el.append(note(`${rows.length - MAX_ROWS} more`));
   if (m.band) el.append(note(`${m.band.label}: ${format(m.band.lower[idx], m.unit)} – ${format(m.band.upper[idx], m.unit)}`));

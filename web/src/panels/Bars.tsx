@@ -25,7 +25,7 @@ export function Bars({ panel, lines }: { panel: Panel; lines: readonly Line[] })
           <span className={css.barTrack} aria-hidden>
             <span className={css.barFill} data-level={levelOf(r.value, panel.thresholds)} style={{ width: `${r.value === null ? 0 : Math.min(100, Math.max(0, ((r.value - min) / (max - min)) * 100))}%` }} />
           </span>
-          <span className={css.barValue}>{format(r.value, panel.unit || "count")}</span>
+          <span className={css.barValue}>{format(r.value, panel.unit || "count", panel.decimals)}</span>
         </li>
       ))}
     </ul>

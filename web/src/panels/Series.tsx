@@ -23,6 +23,7 @@ export function Series({ panel, range, lines, markers, freshAt }: { panel: Panel
       range={range}
       series={series}
       unit={panel.unit || "count"}
+      decimals={panel.decimals}
       style={panel.style}
       log={panel.log}
       min={panel.min}
@@ -58,7 +59,7 @@ function LegendTable({ panel, lines }: { panel: Panel; lines: readonly Line[] })
                 {l.label}
               </th>
               {(["last", "mean", "max"] as const).map((by) => (
-                <td key={by}>{format(reduce(l.values, by), unit)}</td>
+                <td key={by}>{format(reduce(l.values, by), unit, panel.decimals)}</td>
               ))}
             </tr>
           ))}

@@ -50,7 +50,7 @@ export function Values({ panel, lines }: { panel: Panel; lines: readonly Line[] 
             <tr key={line.key}>
               {several ? <td>{line.label}</td> : labels.map((k) => <td key={k}>{line.labels[k]}</td>)}
               <td data-right data-level={levelOf(value, panel.thresholds)}>
-                {format(value, panel.unit || "count")}
+                {format(value, panel.unit || "count", panel.decimals)}
               </td>
             </tr>
           ))}
