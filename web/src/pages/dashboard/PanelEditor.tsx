@@ -216,7 +216,7 @@ function Look({ panel, set }: { panel: Panel; set: Set }) {
             <NumberField label="To" value={panel.max} onChange={(max) => set({ max })} />
           </>
         )}
-        {panel.type === "stat" && <NumberField label="Decimals" value={panel.decimals} onChange={(n) => set({ decimals: n === null ? null : Math.min(12, Math.max(0, Math.round(n))) })} />}
+        {(panel.type === "timeseries" || ["stat", "gauge", "bar", "table"].includes(panel.type)) && <NumberField label="Decimals" value={panel.decimals} onChange={(n) => set({ decimals: n === null ? null : Math.min(12, Math.max(0, Math.round(n))) })} />}
       </Fields>
       {isChart(panel.type) && <Switch label="Fill below lines" checked={panel.fill} onChange={(fill) => set({ fill })} />}
       {isChart(panel.type) && <Switch label="Logarithmic" checked={panel.log} onChange={(log) => set({ log })} />}
