@@ -22,6 +22,9 @@ const test = base.extend<object, { alerting: { product: Product; receiver: Recei
   ],
 });
 
+// A loaded machine takes its time.
+test.describe.configure({ timeout: 150_000 });
+
 const dialog = (page: Page, name: string) => page.getByRole("dialog", { name });
 
 test("a channel: set up, tested with the receiver's answer, and its secret is never shown again", async ({ page, alerting: { product, receiver } }) => {
