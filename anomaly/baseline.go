@@ -161,7 +161,7 @@ func (b *baseline) note(residual float64) {
 }
 
 // remember moves a bin of today, two bins after it began, into Yesterday, where
-// what came on earlier days fades. What came once excuses a third of itself;
+// what came on earlier days fades. What came once excuses a fifth of itself;
 // what came twice is usual.
 func (b *baseline) remember(i int) {
 	if b.TodayBin[i] < 0 {
@@ -169,13 +169,13 @@ func (b *baseline) remember(i int) {
 	}
 	bin, sigma := b.TodayBin[i], b.floorSigma()
 	before, today := b.past(int(bin), sigma), b.Today[i]
-	once := today / 3
+	once := today * settings.Once
 	k := before * settings.YesterdayFade
 	if math.Abs(once) > math.Abs(k) {
 		k = once
 	}
 	if before*today > 0 { // again
-		k = math.Copysign(max(math.Abs(k), min(math.Abs(today), 3*math.Abs(before))), today)
+		k = math.Copysign(max(math.Abs(k), min(math.Abs(today), math.Abs(before)/settings.Once)), today)
 	}
 	code := math.Round(usualUnit * math.Log2(1+math.Abs(k)/sigma))
 	b.Yesterday[bin] = int8(math.Copysign(min(code, 127), k))

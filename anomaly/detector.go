@@ -26,7 +26,8 @@ type state struct {
 	Base        baseline
 	Short       short
 	Residual    tail
-	AbsResidual float64 // mean residual, unclipped
+	Trust       trust
+	Habit       habit
 	Value, Hour novelty // of the value, and of its mean over about an hour
 	HourMean    float64
 	Previous    float64 // value
@@ -112,7 +113,8 @@ func (d *Detector) begin(at int64, x float64) {
 	s.Negative = x < 0
 	s.Base.enter(at, s.Step.Step)
 	s.Value.observe(x, hourOf(at), noveltyShape())
-	s.Short.observe(x, x, 1, 0)
+	s.Short.observe(x, 0, x, 1, 0)
+	s.Trust.Mean = x
 }
 
 // silent is the verdict on what cannot be judged.
@@ -145,12 +147,19 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 
 	threshold := d.threshold()
 	score = d.persistent(score)
+	usual := s.Habit.takesOff()
+	if !s.Incident.Open && s.N > settings.Warm {
+		s.Habit.learn(score)
+	}
+	if score > settings.HabitFrom {
+		score = max(settings.HabitFrom, score-usual)
+	}
 	d.count(score >= threshold)
 	out := Verdict{
 		Value: v, Expected: d.restore(e.value), Score: score, Threshold: threshold,
 		Anomalous: score >= threshold, Channel: channel, Confidence: d.confidence(at),
 	}
-	reach := s.Residual.reach(threshold/max(damp*weight, 0.01), residualShape()) * e.sigma
+	reach := s.Residual.reach((threshold+usual)/max(damp*weight, 0.01), residualShape()) * e.sigma
 	s.Negative = s.Negative || x < 0
 	out.Lower, out.Upper = d.band(x, e, reach, score/threshold)
 
@@ -188,17 +197,17 @@ func (d *Detector) pass(at int64, elapsed, x float64) {
 // series that mostly repeat one value.
 func (d *Detector) contextual(x, z float64, e expectation) (surprise, weight float64) {
 	s := &d.state
-	s.AbsResidual += max(settings.SpreadRate, 1/s.N) * (math.Abs(e.residual) - s.AbsResidual)
-	long := s.Residual.surprise(z, residualShape()) * trust(s.AbsResidual, s.Value.Spread)
-	brief, ok := s.Short.observe(x, s.Base.Level, s.N, s.Incident.points())
+	s.Trust.learn(x, e, s.N)
+	weight = s.Trust.of(s.Trust.Error)
+	long := s.Residual.surprise(z, residualShape()) * weight
+	brief, ok := s.Short.observe(x, e.residual, s.Base.Level, s.N, s.Incident.points())
 	if s.Ties > settings.Ties {
 		return 0, 0
 	}
-	weight = trust(s.AbsResidual, s.Value.Spread)
 	if ok {
 		w := settings.ShortShare * math.Pow(60/max(60, s.Step.Step), settings.ShortShareStep)
-		brief *= trust(s.Short.Abs, s.Value.Spread) * e.unexcused()
-		long = max((1-w)*long+w*brief, settings.ShortAlone*smooth(s.Short.Abs, s.Value.Spread)*brief)
+		brief *= s.Trust.of(s.Short.Abs) * e.unexcused()
+		long = max((1-w)*long+w*brief, settings.ShortAlone*s.Trust.smooth(s.Short.Abs)*brief)
 	}
 	rest := 1 / (1 + settings.Fatigue*max(0, s.Tired-settings.FatigueFrom))
 	d.tire(long * rest)
@@ -217,25 +226,6 @@ func (d *Detector) tire(surprise float64) {
 		s.Tired++
 	}
 	s.Rested = 0
-}
-
-// trust is how much a context that leaves a mean error in a series with this
-// spread is believed.
-func trust(err, spread float64) float64 {
-	if spread <= 0 {
-		return 1
-	}
-	lo, hi := settings.TrustLow, settings.TrustHigh
-	return clamp((hi-err/spread)/(hi-lo), settings.TrustLeast, 1)
-}
-
-// smooth tells series of which the last few values foretell the next nearly
-// exactly: there, these values alone are evidence.
-func smooth(err, spread float64) float64 {
-	if spread <= 0 {
-		return 0
-	}
-	return clamp(2*(1-err/spread/settings.SmoothBelow), 0, 1)
 }
 
 // novel is the surprise at a value, and at a mean over about an hour, such as
@@ -350,7 +340,9 @@ func (d *Detector) learn(at int64, elapsed, x, z float64, e expectation, score, 
 	}
 	s.Base.learn(lesson{x: x, e: e, spread: s.Value.Spread, n: n, days: days, step: s.Step.Step, elapsed: elapsed, incident: open})
 	switch {
-	case !open && s.N > 30, open && s.Incident.Points == 1:
+	case open && s.Incident.Points == 1:
+		s.Residual.learn(z, settings.TailFirst)
+	case !open && s.N > 30:
 		s.Residual.learn(z, 1)
 	case open:
 		s.Residual.learn(z, settings.TailInIncident)

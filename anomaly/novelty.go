@@ -9,8 +9,8 @@ const (
 
 // sketch remembers which values were seen in the last 14 days, as up to
 // sketchSize sorted representatives with the hour at which each was last seen.
-// A value closer to a representative than a small part of the range refreshes
-// it; when full, what is older than 14 days goes, else the closest two become
+// A value closer to a representative than a small part of the range, or of the
+// spread (a range may be that of one outage), refreshes it; when full, what is older than 14 days goes, else the closest two become
 // one.
 type sketch struct {
 	Len   int32
@@ -43,13 +43,14 @@ func (k *sketch) nearest(x float64) (v float64, ok bool) {
 	return float64(k.Value[i]), true
 }
 
-// add takes in that x was seen in this hour.
-func (k *sketch) add(x float64, hour uint16) {
+// add takes in that x was seen in this hour. Values no more than grain apart may
+// be told apart.
+func (k *sketch) add(x float64, hour uint16, grain float64) {
 	v := float32(x)
 	i, n := k.find(v), int(k.Len)
 	same := float32(0)
 	if n >= sketchSize/2 {
-		same = (k.Value[n-1] - k.Value[0]) / (2 * sketchSize)
+		same = min((k.Value[n-1]-k.Value[0])/(2*sketchSize), float32(grain))
 	}
 	switch {
 	case i < n && k.Value[i]-v <= same:
@@ -114,7 +115,7 @@ func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise flo
 	if seen {
 		if d := math.Abs(x - closest); d > 1e-6*math.Abs(x) {
 			z = settings.NovelUnit
-			if unit := max(k.Spread, settings.SpreadFloor*math.Abs(k.Mean)); unit > 0 {
+			if unit := k.unit(); unit > 0 {
 				z *= d / unit
 			}
 		}
@@ -127,6 +128,9 @@ func (k *novelty) observe(x float64, hour uint16, shape tailShape) (surprise flo
 	if k.N > 1 {
 		k.Spread += rate * (math.Abs(x-k.Mean) - k.Spread)
 	}
-	k.Sketch.add(x, hour)
+	k.Sketch.add(x, hour, settings.Grain*k.unit())
 	return surprise
 }
+
+// unit is what distances are measured in.
+func (k *novelty) unit() float64 { return max(k.Spread, settings.SpreadFloor*math.Abs(k.Mean)) }

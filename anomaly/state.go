@@ -8,7 +8,7 @@ import (
 
 // stateVersion changes whenever the fields of state do; a state of another
 // version is refused and learned again from history.
-const stateVersion = 2
+const stateVersion = 3
 
 // MarshalBinary gives what the detector has learned: a version byte and the
 // fields of state in order, little endian.
