@@ -85,9 +85,10 @@ type Engine struct {
 	rules   func() []RuleGroup // nil: none
 	took    *prometheus.HistogramVec
 
-	pushFrom int64         // samples from which on parts are pushed down
-	pushing  chan struct{} // the chunks of them that are there
-	density  density
+	pushFrom  int64         // samples from which on parts are pushed down
+	pushing   chan struct{} // the chunks of them that are there
+	chunkMost int           // samples that a chunk has at most, unless of one series
+	density   density
 }
 
 // New makes an engine over db's store.
@@ -97,7 +98,7 @@ func New(db *query.DB, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom, pushing: make(chan struct{}, pushSlots)}
+	e := &Engine{db: db, o: o, columns: c, began: time.Now(), pushFrom: pushFrom, pushing: make(chan struct{}, pushSlots), chunkMost: mostSamples}
 	e.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tidemark_promql_duration_seconds",
 		Help: "Time to answer a question of the Prometheus API, by endpoint and status.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"endpoint", "status"})
 	if o.Registerer != nil {

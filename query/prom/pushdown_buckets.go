@@ -47,6 +47,9 @@ func (c *chunk) readBuckets(ctx context.Context, v *evaluation, p picked, at map
 			}
 			from = to
 		}
+		if c.full(v.plan.e) {
+			return errSplit
+		}
 		return nil
 	}
 	return v.plan.e.columns.run(ctx, st)

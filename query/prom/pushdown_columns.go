@@ -105,7 +105,9 @@ func (c *chunk) readFloats(ctx context.Context, v *evaluation, p picked, at map[
 	st.result = append(st.result, proto.ResultColumn{Name: "v", Data: &values})
 	st.block = func() error {
 		base := c.times(r, w)
-		c.v = append(c.v, values...)
+		if c.v = append(c.v, values...); c.full(v.plan.e) {
+			return errSplit
+		}
 		for from := 0; from < len(r.ts); {
 			to := from + 1
 			for to < len(r.ts) && r.series[to] == r.series[from] && r.ts[to] > r.ts[to-1] {

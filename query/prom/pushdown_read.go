@@ -3,6 +3,7 @@ package prom
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -18,8 +19,9 @@ const (
 	mostChunk = 2_000
 	// fewSeries are named in the statement; more are sent beside it, which costs some milliseconds.
 	fewSeries = 200
-	// firstChunk is how many series are read at first where nothing is known of how many samples they have.
-	firstChunk = 32
+	// mostSamples is how many are read at a time at most: where series have more samples than they had or than is usual,
+	// fewer of them are read.
+	mostSamples = 4 * chunkSamples
 	// pushWorkers is how many chunks of one part are read and evaluated beside each other, at most.
 	pushWorkers = 4
 	// pushSlots is how many chunks of all questions there are at once: each takes 16 bytes a sample twice over, some 30 MB.
@@ -87,11 +89,7 @@ func (v *evaluation) read(ctx context.Context, p picked, w window) error {
 	next := func() []unit {
 		mu.Lock()
 		defer mu.Unlock()
-		n := firstChunk
-		if each > 0 {
-			n = max(1, min(mostChunk, int(chunkSamples/each)))
-		}
-		n = min(n, (len(all)+workers-1)/workers)
+		n := min(max(1, min(mostChunk, int(chunkSamples/each))), (len(all)+workers-1)/workers)
 		out := all[:n]
 		all = all[n:]
 		return out
@@ -144,14 +142,14 @@ func (w *worker) one(ctx context.Context, p picked, us []unit, between window) (
 	return w.chunk(ctx, p, us, c, between)
 }
 
-// chunk reads and evaluates units; those that cannot be told apart in what is sent, in two halves.
+// errSplit is said where fewer series are to be read at a time.
+var errSplit = errors.New("too much for a chunk")
+
+// chunk reads and evaluates units, in two halves if they are too much for one.
 func (w *worker) chunk(ctx context.Context, p picked, us []unit, c *chunk, between window) (samples int, err error) {
 	c.reset(us)
-	at, distinct := c.places()
-	if !distinct {
-		if len(us) == 1 {
-			return 0, errNotPushed
-		}
+	err = c.read(ctx, w.evaluation, p, between)
+	if errors.Is(err, errSplit) && len(us) > 1 {
 		n, err := w.chunk(ctx, p, us[:len(us)/2], c, between)
 		if err != nil {
 			return n, err
@@ -159,10 +157,8 @@ func (w *worker) chunk(ctx context.Context, p picked, us []unit, c *chunk, betwe
 		m, err := w.chunk(ctx, p, us[len(us)/2:], c, between)
 		return n + m, err
 	}
-	if p.kind == kindBucket {
-		err = c.readBuckets(ctx, w.evaluation, p, at, between)
-	} else {
-		err = c.readFloats(ctx, w.evaluation, p, at, between)
+	if errors.Is(err, errSplit) {
+		return 0, errNotPushed
 	}
 	if err != nil {
 		return 0, err
@@ -191,6 +187,21 @@ func (w *worker) take(ls labels.Labels, p points) error {
 	defer w.mu.Unlock()
 	return w.add(w.outward(ls), w.values)
 }
+
+// read reads the samples of the chunk's entries.
+func (c *chunk) read(ctx context.Context, v *evaluation, p picked, w window) error {
+	at, distinct := c.places()
+	if !distinct { // in what is sent
+		return errSplit
+	}
+	if p.kind == kindBucket {
+		return c.readBuckets(ctx, v, p, at, w)
+	}
+	return c.readFloats(ctx, v, p, at, w)
+}
+
+// full tells whether there are too many samples in a chunk that can be made smaller.
+func (c *chunk) full(e *Engine) bool { return len(c.v) > e.chunkMost && len(c.entries) > 1 }
 
 // places maps the lower halves of fingerprints to positions in entries, if they are all different.
 func (c *chunk) places() (map[uint32]int, bool) {
@@ -253,18 +264,21 @@ func (c *chunk) bucket(x piece, key float64) []float64 {
 	return c.column[from:]
 }
 
-// density is how many samples the series of stored metrics had when they were last read.
+// density is how many samples the series of stored metrics had when they were last read. Of those not read yet it is
+// the usual.
 type density struct{ known sync.Map } // stored name and kind -> samples a series and millisecond
 
 func (d *density) of(p picked, w window) float64 {
 	if x, ok := d.known.Load(part{p.stored, p.kind}); ok {
-		return x.(float64) * float64(w.to-w.from+1)
+		return max(1, x.(float64)*float64(w.to-w.from+1))
 	}
-	return 0
+	usual := float64(w.to-w.from)/usualInterval + 1
+	if p.kind == kindBucket {
+		usual *= usualBuckets
+	}
+	return usual
 }
 
 func (d *density) learn(p picked, w window, each float64) {
-	if each > 0 {
-		d.known.Store(part{p.stored, p.kind}, each/float64(w.to-w.from+1))
-	}
+	d.known.Store(part{p.stored, p.kind}, each/float64(w.to-w.from+1))
 }

@@ -182,7 +182,7 @@ func (d dice) compare(t *testing.T, e *Engine, n int) {
 			}
 		}
 	}
-	if pushedParts < n*3/4 {
+	if pushedParts < n/2 {
 		t.Errorf("only %d parts were pushed down", pushedParts)
 	}
 }
