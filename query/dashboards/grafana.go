@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -29,21 +30,34 @@ type Import struct {
 
 // Read makes a dashboard of a document: one of ours as it was exported, or one of Grafana's (its JSON model, also
 // wrapped as its API answers it).
-func Read(document []byte) (Import, error) {
+func Read(document []byte) (Import, error) { return read(document, mostWrapped) }
+
+// mostWrapped is how often a document may be wrapped in another: each time all of it is read.
+const mostWrapped = 2
+
+func read(document []byte, wrapped int) (Import, error) {
 	var probe struct {
 		Dashboard     json.RawMessage `json:"dashboard"`
-		SchemaVersion *int            `json:"schemaVersion"`
+		APIVersion    string          `json:"apiVersion"` // of a resource, as Grafana's newer API answers it
+		Spec          json.RawMessage `json:"spec"`
+		SchemaVersion json.RawMessage `json:"schemaVersion"`
 		Templating    json.RawMessage `json:"templating"`
 		Rows          json.RawMessage `json:"rows"`
 		Panels        []struct {
 			GridPos json.RawMessage `json:"gridPos"`
 		} `json:"panels"`
 	}
-	if err := json.Unmarshal(document, &probe); err != nil {
+	if err := json.Unmarshal(document, &probe); err != nil && skipped(err) == "" {
 		return Import{}, &query.InputError{Field: "body", Reason: "is no dashboard in JSON: " + err.Error()}
 	}
-	if len(probe.Dashboard) > 0 && probe.Dashboard[0] == '{' {
-		return Read(probe.Dashboard)
+	if strings.HasPrefix(probe.APIVersion, "dashboard.grafana.app/") && wrapped > 0 {
+		if strings.HasPrefix(probe.APIVersion, "dashboard.grafana.app/v2") {
+			return Import{}, &query.InputError{Field: "body", Reason: "is in version 2 of Grafana's schema: export it there as classic JSON"}
+		}
+		return read(probe.Spec, wrapped-1)
+	}
+	if len(probe.Dashboard) > 0 && probe.Dashboard[0] == '{' && wrapped > 0 {
+		return read(probe.Dashboard, wrapped-1)
 	}
 	if probe.SchemaVersion != nil || probe.Templating != nil || probe.Rows != nil || slices.ContainsFunc(probe.Panels, func(p struct {
 		GridPos json.RawMessage `json:"gridPos"`
@@ -60,6 +74,16 @@ func Read(document []byte) (Import, error) {
 	}
 	d.ID, d.Version, d.ReadyMade = "", 0, false
 	return Import{Dashboard: d, From: "tidemark", Notes: []Note{}}, d.Check()
+}
+
+// skipped names the first field that was passed over because its value is of another type than Grafana's own, as
+// generated dashboards have ("hide": "2"); empty where nothing could be read.
+func skipped(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return wrong.Field
+	}
+	return ""
 }
 
 // The parts of Grafana's JSON model that have a place here.
@@ -80,6 +104,7 @@ type (
 				Name    string `json:"name"`
 				BuiltIn int    `json:"builtIn"`
 				Enable  bool   `json:"enable"`
+				Expr    string `json:"expr"`
 			} `json:"list"`
 		} `json:"annotations"`
 	}
@@ -105,7 +130,7 @@ type (
 		Multi      bool            `json:"multi"`
 		IncludeAll bool            `json:"includeAll"`
 		AllValue   string          `json:"allValue"`
-		Hide       int             `json:"hide"`
+		Hide       json.RawMessage `json:"hide"` // 2, or "2" of generators: not to be seen
 		Current    struct {
 			Value json.RawMessage `json:"value"`
 		} `json:"current"`
@@ -134,10 +159,12 @@ type (
 			Min     json.RawMessage `json:"min"`
 			Max     json.RawMessage `json:"max"`
 		} `json:"yaxes"`
-		Alert           json.RawMessage   `json:"alert"`
-		Transformations []json.RawMessage `json:"transformations"`
-		LibraryPanel    json.RawMessage   `json:"libraryPanel"`
-		Options         struct {
+		Alert           json.RawMessage `json:"alert"`
+		Transformations []struct {
+			ID string `json:"id"`
+		} `json:"transformations"`
+		LibraryPanel json.RawMessage `json:"libraryPanel"`
+		Options      struct {
 			Content       string `json:"content"`
 			Mode          string `json:"mode"`
 			GraphMode     string `json:"graphMode"`
@@ -151,12 +178,12 @@ type (
 		} `json:"options"`
 		FieldConfig struct {
 			Defaults struct {
-				Unit       string            `json:"unit"`
-				Decimals   *int              `json:"decimals"`
-				Min        *float64          `json:"min"`
-				Max        *float64          `json:"max"`
-				Mappings   []json.RawMessage `json:"mappings"`
-				Links      []grafanaLink     `json:"links"`
+				Unit       string           `json:"unit"`
+				Decimals   *int             `json:"decimals"`
+				Min        *float64         `json:"min"`
+				Max        *float64         `json:"max"`
+				Mappings   []grafanaMapping `json:"mappings"`
+				Links      []grafanaLink    `json:"links"`
 				Thresholds struct {
 					Mode  string `json:"mode"`
 					Steps []struct {
@@ -171,8 +198,19 @@ type (
 					ScaleDistribution struct{ Type string }
 				} `json:"custom"`
 			} `json:"defaults"`
-			Overrides []json.RawMessage `json:"overrides"`
+			Overrides []struct {
+				Properties []struct {
+					ID string `json:"id"`
+				} `json:"properties"`
+			} `json:"overrides"`
 		} `json:"fieldConfig"`
+	}
+	grafanaMapping struct {
+		Type    string `json:"type"`
+		Options struct {
+			Match string `json:"match"` // of type special
+		} `json:"options"`
+		Value json.RawMessage `json:"value"`
 	}
 	grafanaTarget struct {
 		Expr         string          `json:"expr"`
@@ -200,10 +238,14 @@ func (c *carrying) lost(format string, a ...any) {
 
 func readGrafana(document []byte) (Import, error) {
 	var g grafanaDashboard
-	if err := json.Unmarshal(document, &g); err != nil {
-		return Import{}, &query.InputError{Field: "body", Reason: "is not Grafana's JSON model of a dashboard: " + err.Error()}
-	}
 	c := carrying{out: Import{From: "grafana", Notes: []Note{}}}
+	if err := json.Unmarshal(document, &g); err != nil {
+		field := skipped(err)
+		if field == "" || len(g.Rows) == 0 && !slices.ContainsFunc(g.Panels, func(p grafanaPanel) bool { return p.Type != "" }) {
+			return Import{}, &query.InputError{Field: "body", Reason: "is not Grafana's JSON model of a dashboard: " + err.Error()}
+		}
+		c.lost("%s, and what else is of another type than Grafana's own", field)
+	}
 	d := &c.out.Dashboard
 	d.Title, d.Description, d.Tags = clip(cmp.Or(g.Title, "Imported from Grafana"), mostTitle), g.Description, c.tags(g.Tags)
 	d.Annotations = Annotations{Deploys: true, Incidents: true}
@@ -216,7 +258,7 @@ func readGrafana(document []byte) (Import, error) {
 	d.Links = c.links(g.Links)
 	for _, a := range g.Annotations.List {
 		if a.BuiltIn == 0 && a.Enable {
-			c.lost("Annotations %q: only deploys and incidents are marked", a.Name)
+			c.lost("Annotations %q%s: only deploys and incidents are marked", a.Name, asked(a.Expr))
 		}
 	}
 	for _, r := range g.Rows {
@@ -230,6 +272,14 @@ func readGrafana(document []byte) (Import, error) {
 	}
 	c.at = ""
 	return c.out, d.Check()
+}
+
+// asked is the query of annotations, so that the report says what to add as a panel.
+func asked(expr string) string {
+	if expr == "" {
+		return ""
+	}
+	return " (" + clip(strings.Join(strings.Fields(expr), " "), 200) + ")"
 }
 
 func (c *carrying) tags(tags []string) []string {
@@ -295,7 +345,7 @@ func (c *carrying) variable(g grafanaVariable) {
 		c.lost("The variable %q: its name is not one of letters, digits and _, or there are two", g.Name)
 		return
 	}
-	v := Variable{Name: g.Name, Label: g.Label, Kind: kind, Multi: g.Multi, IncludeAll: g.IncludeAll, AllValue: g.AllValue, Hidden: g.Hide == 2, Current: texts(g.Current.Value)}
+	v := Variable{Name: g.Name, Label: g.Label, Kind: kind, Multi: g.Multi, IncludeAll: g.IncludeAll, AllValue: g.AllValue, Hidden: strings.Trim(string(g.Hide), `"`) == "2", Current: texts(g.Current.Value)}
 	text := textOf(g.Query, "query")
 	switch kind {
 	case "query":

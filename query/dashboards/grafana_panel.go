@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -131,18 +132,45 @@ func (c *carrying) look(p *Panel, g grafanaPanel) {
 		p.Reduce = cmp.Or(reduce, "last")
 	}
 	c.thresholds(p, g)
-	if len(f.Mappings) > 0 {
+	if slices.ContainsFunc(f.Mappings, grafanaMapping.tells) {
 		c.lost("Value mappings: numbers are shown as numbers")
 	}
-	if len(g.FieldConfig.Overrides) > 0 {
-		c.lost("%d overrides of single fields", len(g.FieldConfig.Overrides))
+	if o := g.FieldConfig.Overrides; len(o) > 0 {
+		var of []string
+		for _, o := range o {
+			for _, p := range o.Properties {
+				of = append(of, strings.TrimPrefix(p.ID, "custom."))
+			}
+		}
+		c.lost("%d overrides of single fields%s", len(o), among(of))
 	}
 	if len(g.Transformations) > 0 {
-		c.lost("%d transformations: most can be written as PromQL", len(g.Transformations))
+		var of []string
+		for _, t := range g.Transformations {
+			of = append(of, t.ID)
+		}
+		c.lost("%d transformations%s: most can be written as PromQL", len(g.Transformations), among(of))
 	}
 	if len(g.Alert) > 0 {
 		c.lost("The panel's alert: add it under Alerts")
 	}
+}
+
+// tells reports whether a mapping says more than that nothing is there, which a dash says here.
+func (m grafanaMapping) tells() bool {
+	if m.Type == "special" {
+		return m.Options.Match != "null" && m.Options.Match != "nan" && m.Options.Match != "null+nan"
+	}
+	return strings.Trim(string(m.Value), `"`) != "null" // from before Grafana 8
+}
+
+// among lists what there is of something, each once.
+func among(ids []string) string {
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); len(ids) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(ids, ", ") + ")"
 }
 
 var grafanaCalcs = map[string]string{"last": "last", "lastNotNull": "last", "mean": "mean", "min": "min", "max": "max", "sum": "sum", "count": "count", "range": ""}
@@ -184,7 +212,7 @@ func grafanaLevel(color string) string {
 var grafanaUnits = map[string]string{
 	"": "", "none": "", "short": "", "locale": "", "s": "s", "ms": "ms", "µs": "us", "ns": "ns", "dtdurations": "s", "clocks": "s",
 	"bytes": "bytes", "decbytes": "bytes", "kbytes": "KiB", "mbytes": "MiB", "gbytes": "GiB", "Bps": "bytes/s", "binBps": "bytes/s", "bps": "bit/s", "binbps": "bit/s",
-	"percent": "percent", "percentunit": "ratio", "reqps": "rate", "ops": "rate", "rps": "rate", "wps": "rate", "iops": "rate", "cps": "rate", "eps": "rate", "mps": "rate", "pps": "rate",
+	"percent": "percent", "%": "percent", "percentunit": "ratio", "reqps": "rate", "ops": "rate", "rps": "rate", "wps": "rate", "iops": "rate", "cps": "rate", "eps": "rate", "mps": "rate", "pps": "rate",
 	"opm": "/min", "rpm": "/min", "celsius": "°C", "fahrenheit": "°F", "volt": "V", "amp": "A", "watt": "W", "hertz": "Hz", "rotrpm": "rpm", "humidity": "percent",
 }
 

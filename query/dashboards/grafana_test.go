@@ -80,6 +80,33 @@ func TestDashboardsFromBeforeGrafanaFive(t *testing.T) {
 	}
 }
 
+// What generators write otherwise than Grafana itself is passed over and told; the rest is carried.
+func TestDashboardsOfGenerators(t *testing.T) {
+	const classic = `{"title":"Mixin","schemaVersion":"16","templating":{"list":[{"name":"cluster","type":"query","hide":"2","query":"label_values(up, cluster)"}]},
+"annotations":{"list":[{"name":"Reloads","enable":true,"expr":"changes(reloads[1m])  >\n 0"}]},
+"panels":[{"type":"timeseries","title":"a","gridPos":{"x":0,"y":0,"w":12,"h":7},"fieldConfig":{"defaults":{"min":"0","unit":"s","mappings":[{"type":"special","options":{"match":"null","result":{"text":"N/A"}}},{"op":"=","text":"N/A","value":"null"}]},"overrides":[{"properties":[{"id":"unit"},{"id":"custom.axisPlacement"}]}]},
+"transformations":[{"id":"merge"}],"targets":[{"expr":"up"}]}]}`
+	for _, document := range []string{classic, `{"apiVersion":"dashboard.grafana.app/v1beta1","kind":"Dashboard","spec":` + classic + `}`} {
+		in, err := Read([]byte(document))
+		if err != nil || len(in.Dashboard.Panels) != 1 || in.Dashboard.Panels[0].Unit != "s" || len(in.Dashboard.Panels[0].Queries) != 1 || !in.Dashboard.Variables[0].Hidden {
+			t.Fatalf("%+v, %v", in, err)
+		}
+		for panel, words := range map[string][]string{"": {"defaults.min", `"Reloads" (changes(reloads[1m]) > 0)`}, "a": {"(axisPlacement, unit)", "(merge)"}} {
+			for _, w := range words {
+				if !told(in.Notes, panel, w) {
+					t.Errorf("nothing is said of %q in panel %q: %+v", w, panel, in.Notes)
+				}
+			}
+		}
+	}
+	if in, _ := Read([]byte(classic)); told(in.Notes, "a", "mappings") {
+		t.Errorf("a mapping of nothing to N/A is told as lost: %+v", in.Notes)
+	}
+	if _, err := Read([]byte(`{"apiVersion":"dashboard.grafana.app/v2beta1","spec":{"elements":{}}}`)); err == nil || !strings.Contains(err.Error(), "classic JSON") {
+		t.Errorf("version 2 of the schema: %v", err)
+	}
+}
+
 func TestWhatIsNoDashboardIsRefused(t *testing.T) {
 	for _, document := range []string{"", "null", "[]", `{"a":1}`, `{"panels":[{"gridPos":3}]}`} {
 		if in, err := Read([]byte(document)); err == nil {
