@@ -19,6 +19,7 @@ type ProfileSelection struct {
 	SampleType string // "cpu/nanoseconds", or its name alone; empty: the profile's default
 	Version    string // of the service; empty: all
 	Instance   string
+	Env        string         // deployment.environment.name; empty: all
 	Labels     []ProfileLabel // of samples, or attributes of the resource
 }
 
@@ -37,16 +38,16 @@ type ProfileKind struct {
 	Instances   []string `json:"instances"` // at most 200
 }
 
-// ProfileKinds lists what has been profiled.
-func (db *DB) ProfileKinds(ctx context.Context, w Window, service string) ([]ProfileKind, error) {
-	a := args{"from": w.From.UTC().Format("2006-01-02 15:04:05"), "to": w.To.UTC().Format("2006-01-02 15:04:05"), "service": service}
+// ProfileKinds lists what has been profiled, of one service and in one environment or of all.
+func (db *DB) ProfileKinds(ctx context.Context, w Window, service, env string) ([]ProfileKind, error) {
+	a := args{"from": w.From.UTC().Format("2006-01-02 15:04:05"), "to": w.To.UTC().Format("2006-01-02 15:04:05"), "service": service, "env": env}
 	byKind := map[[2]string]*ProfileKind{}
 	kinds := []*ProfileKind{}
 	err := db.each(ctx, `
 SELECT service, type, sample_types, any(default_sample_type), count() AS n, toInt64(toUnixTimestamp64Milli(max(ts))),
        arraySort(groupUniqArray(100)(r.version)), arraySort(groupUniqArray(200)(r.instance))
-FROM profiles AS p LEFT JOIN (SELECT fingerprint, any(version) AS version, any(instance) AS instance FROM resources GROUP BY fingerprint) AS r ON r.fingerprint = p.resource
-WHERE ts >= {from:DateTime('UTC')} AND ts < {to:DateTime('UTC')} AND ({service:String} = '' OR service = {service:String})
+FROM profiles AS p LEFT JOIN (SELECT fingerprint, any(version) AS version, any(instance) AS instance, any(env) AS env FROM resources GROUP BY fingerprint) AS r ON r.fingerprint = p.resource
+WHERE ts >= {from:DateTime('UTC')} AND ts < {to:DateTime('UTC')} AND ({service:String} = '' OR service = {service:String}) AND ({env:String} = '' OR r.env = {env:String})
 GROUP BY service, type, sample_types ORDER BY service, type, n DESC LIMIT 5000`, a, func(rows driver.Rows) error {
 		var k ProfileKind
 		var types string
@@ -136,10 +137,10 @@ func (s *ProfileSelection) conditions(a args) string {
 	a["service"], a["type"] = s.Service, s.Type
 	a["from"], a["to"] = s.From.UTC().Format("2006-01-02 15:04:05"), s.To.UTC().Format("2006-01-02 15:04:05")
 	cond := "service = {service:String} AND type = {type:String} AND ts >= {from:DateTime('UTC')} AND ts < {to:DateTime('UTC')}"
-	if s.Version != "" || s.Instance != "" {
-		a["version"], a["instance"] = s.Version, s.Instance
+	if s.Version != "" || s.Instance != "" || s.Env != "" {
+		a["version"], a["instance"], a["env"] = s.Version, s.Instance, s.Env
 		cond += ` AND resource IN (SELECT fingerprint FROM resources WHERE service = {service:String}
-  AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}))`
+  AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}) AND ({env:String} = '' OR env = {env:String}))`
 	}
 	return cond
 }

@@ -124,10 +124,10 @@ func (out *ProfileComparison) scales(shapes [2]*profileShape) [2]float64 {
 // requests is how many requests a service answered in the selection's time, by version and instance.
 func (db *DB) requests(ctx context.Context, s *ProfileSelection) (float64, error) {
 	r := db.lay(s.Window, 0, 0)
-	a := args{"service": s.Service, "version": s.Version, "instance": s.Instance}
+	a := args{"service": s.Service, "version": s.Version, "instance": s.Instance, "env": s.Env}
 	var calls uint64
 	err := db.each(ctx, fmt.Sprintf(`SELECT sum(calls) FROM red_%s WHERE level = 'service' AND service = {service:String}
-  AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}) AND %s`, r.Resolution, within(r, a)), a,
+  AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}) AND ({env:String} = '' OR env = {env:String}) AND %s`, r.Resolution, within(r, a)), a,
 		func(rows driver.Rows) error { return rows.Scan(&calls) })
 	return float64(calls), err
 }
@@ -269,7 +269,7 @@ func (db *DB) pieces(ctx context.Context, s *ProfileSelection, sh *profileShape,
 
 // weights is what each piece's values are divided by: its requests, or the seconds that its profiles cover.
 func (db *DB) weights(ctx context.Context, s *ProfileSelection, r Range, perRequest bool) (map[int]float64, error) {
-	a := args{"service": s.Service, "version": s.Version, "instance": s.Instance, "first": r.FromMS / 1000, "step": r.StepMS / 1000}
+	a := args{"service": s.Service, "version": s.Version, "instance": s.Instance, "env": s.Env, "first": r.FromMS / 1000, "step": r.StepMS / 1000}
 	out := map[int]float64{}
 	scan := func(rows driver.Rows) error {
 		var i int64
@@ -286,7 +286,7 @@ func (db *DB) weights(ctx context.Context, s *ProfileSelection, r Range, perRequ
 			resolution = "1h"
 		}
 		return out, db.each(ctx, fmt.Sprintf(`SELECT intDiv(toUnixTimestamp(ts) - {first:Int64}, {step:Int64}) AS i, toFloat64(sum(calls)) FROM red_%s
-WHERE level = 'service' AND service = {service:String} AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}) AND %s
+WHERE level = 'service' AND service = {service:String} AND ({version:String} = '' OR version = {version:String}) AND ({instance:String} = '' OR instance = {instance:String}) AND ({env:String} = '' OR env = {env:String}) AND %s
 GROUP BY i`, resolution, within(r, a)), a, scan)
 	}
 	return out, db.each(ctx, `SELECT intDiv(toUnixTimestamp(toDateTime(ts)) - {first:Int64}, {step:Int64}) AS i, sum(duration_ns) / 1e9 FROM profiles WHERE `+s.conditions(a)+" GROUP BY i", a, scan)

@@ -50,6 +50,25 @@ func TestProfileLabels(t *testing.T) {
 	if s := got(ProfileSelection{Window: Window{begin.Add(-2 * time.Hour), begin.Add(-time.Hour)}}); s != "[]" {
 		t.Errorf("of another time %s", s)
 	}
+	for env, fork := range map[string]int64{"production": 5, "staging": 70} {
+		params := fmt.Sprintf("service=pay&type=cpu&from=%d&label.service.version=v-%s&env=ignored&label.env=%s", begin.UnixNano(), env, env)
+		if code, answer := p.push(params, made(t, map[string]int64{"main.run;main.pay": fork})); code != 200 {
+			t.Fatal(answer)
+		}
+	}
+	p.flush()
+	for env, want := range map[string]float64{"": 75, "production": 5, "staging": 70} {
+		f, err := p.db.Flame(context.Background(), ProfileSelection{Window: w, Service: "pay", Type: "cpu", Env: env}, "", 0)
+		if err != nil || f.Total != want {
+			t.Errorf("of the environment %q: %+v %v, want %g", env, f, err, want)
+		}
+		if kinds, err := p.db.ProfileKinds(context.Background(), w, "pay", env); err != nil || len(kinds) != 1 || env != "" && fmt.Sprint(kinds[0].Versions) != "[v-"+env+"]" {
+			t.Errorf("profiled in the environment %q: %+v %v", env, kinds, err)
+		}
+	}
+	if kinds, err := p.db.ProfileKinds(context.Background(), w, "pay", "nowhere"); err != nil || len(kinds) != 0 {
+		t.Errorf("profiled nowhere: %+v %v", kinds, err)
+	}
 	f, err := p.db.Flame(context.Background(), ProfileSelection{Window: w, Service: "shop", Type: "cpu", Labels: []ProfileLabel{{"endpoint", "main.cart"}}}, "", 0)
 	if err != nil || f.Total != 60 {
 		t.Errorf("of one endpoint %+v %v", f, err)

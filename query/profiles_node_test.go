@@ -34,7 +34,7 @@ func TestProfilesOfNode(t *testing.T) {
 		t.Fatalf("%s: %v", out, err)
 	}
 	p.flush()
-	kinds, err := p.db.ProfileKinds(context.Background(), always, "node-shop")
+	kinds, err := p.db.ProfileKinds(context.Background(), always, "node-shop", "")
 	if err != nil || len(kinds) != 2 || kinds[0].Type != "heap" || kinds[1].Type != "wall" || kinds[1].Versions[0] != "3.1.0" {
 		t.Fatalf("%+v %v", kinds, err)
 	}

@@ -71,7 +71,7 @@ func (db *DB) FrameOperations(ctx context.Context, s ProfileSelection, function,
 	if err != nil {
 		return nil, err
 	}
-	ops, err := db.Operations(ctx, s.Window, s.Service, "", false)
+	ops, err := db.Operations(ctx, s.Window, s.Service, s.Env, false)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // count since a process began. The selection's SampleType does not matter; if profiles of the type differ in their
 // sample types, those that most have are taken.
 func (db *DB) ProfileMerge(ctx context.Context, s ProfileSelection) (*profile.Profile, error) {
-	sh, err := db.shape(ctx, &ProfileSelection{Window: s.Window, Service: s.Service, Type: s.Type, Version: s.Version, Instance: s.Instance, Labels: s.Labels})
+	sh, err := db.shape(ctx, &ProfileSelection{Window: s.Window, Service: s.Service, Type: s.Type, Version: s.Version, Instance: s.Instance, Env: s.Env, Labels: s.Labels})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -79,8 +80,14 @@ func TestMergedProfilesAreWhatPprofMerges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "profile", "testdata", "*"))
-	if err != nil {
+	module := strings.TrimSpace(string(out))
+	var files []string
+	if err := filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.Contains(path, "testdata") {
+			files = append(files, path)
+		}
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	p := newProfiled(t)
@@ -95,10 +102,10 @@ func TestMergedProfilesAreWhatPprofMerges(t *testing.T) {
 			continue
 		}
 		original, err := profile.ParseData(b)
-		if err != nil {
+		if err != nil || original.CheckValid() != nil {
 			continue
 		}
-		name := strings.ReplaceAll(filepath.Base(f), ".", "-")
+		name := strings.NewReplacer(".", "-", "/", "-").Replace(strings.TrimPrefix(f, module+"/"))
 		want, err := profile.Merge([]*profile.Profile{original, original.Copy()})
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +118,7 @@ func TestMergedProfilesAreWhatPprofMerges(t *testing.T) {
 			}
 		}
 	}
-	if len(all) < 10 {
+	if len(all) < 20 {
 		t.Fatalf("only %d profiles", len(all))
 	}
 	p.flush()
@@ -209,7 +216,7 @@ func TestFlameOfARunningProgram(t *testing.T) {
 	}
 	p.flush()
 	ctx := context.Background()
-	kinds, err := p.db.ProfileKinds(ctx, always, "")
+	kinds, err := p.db.ProfileKinds(ctx, always, "", "")
 	if err != nil || len(kinds) != 1 || kinds[0].Type != "cpu" || kinds[0].Default != "cpu/nanoseconds" || kinds[0].Versions[0] != "7" || kinds[0].Instances[0] != "a" {
 		t.Fatalf("%+v %v", kinds, err)
 	}

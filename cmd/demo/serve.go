@@ -51,7 +51,7 @@ func (s *settings) define(f *flag.FlagSet) {
 		endpoint = env
 	}
 	f.StringVar(&s.endpoint, "otlp-endpoint", endpoint, "OTLP/gRPC `endpoint`, HOST:PORT or URL; OTEL_EXPORTER_OTLP_ENDPOINT sets the default")
-	f.StringVar(&s.tidemark, "tidemark", "", "`URL` of Tidemark's HTTP port, which is told to fetch profiles from every instance (default: nobody is)")
+	f.StringVar(&s.tidemark, "tidemark", "", "`URL` of Tidemark's HTTP port, which is told to fetch profiles from the instances, and gets those of payment pushed (default: nobody is)")
 	f.StringVar(&s.controlAddr, "control-addr", defaultControl, "loopback `address` of the control page; port 0 picks a free one")
 	f.StringVar(&s.dataDir, "data-dir", "", "`directory` for the shop's SQLite files, made anew at each start (default: a temporary one)")
 	f.Float64Var(&s.rate, "rate", 8, "entry requests a second, averaged over a day; 0 for no load")
@@ -161,7 +161,12 @@ func (s *settings) run(ctx context.Context, stdout, stderr io.Writer) (err error
 		defer func() { <-followed }()
 		go func() {
 			defer close(followed)
-			profiling.Follow(ctx, strings.TrimSuffix(s.tidemark, "/"), func() []profiling.Instance { return profiled(system) })
+			api := strings.TrimSuffix(s.tidemark, "/")
+			pushes := func(i profiling.Instance) bool { return i.Service == pushing }
+			go profiling.Push(ctx, api, func() []profiling.Instance {
+				return slices.DeleteFunc(profiled(system), func(i profiling.Instance) bool { return !pushes(i) })
+			})
+			profiling.Follow(ctx, api, func() []profiling.Instance { return slices.DeleteFunc(profiled(system), pushes) })
 		}()
 	}
 	if link.WaitConnected(ctx) == nil && s.rate > 0 {
@@ -170,6 +175,9 @@ func (s *settings) run(ctx context.Context, stdout, stderr io.Writer) (err error
 	<-ctx.Done()
 	return nil
 }
+
+// pushing is the service whose instances send their profiles by themselves; the others' are fetched.
+const pushing = "payment"
 
 // profiled lists the instances that run in this process.
 func profiled(system *shop.Shop) (out []profiling.Instance) {

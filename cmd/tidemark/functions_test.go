@@ -118,6 +118,8 @@ func TestReleaseThatCostsMoreCPU(t *testing.T) {
 	if err != nil || u.Path != "/profiles" || u.Query().Get("vs") != "version:1.4.1" || u.Query().Get("version") != "1.4.2" {
 		t.Errorf("flame graph at %q", m.ProfileURL)
 	}
+	p.hasDifference(t, u.Query(), "recommend.Score")
+	p.hasBand(t, "checkout", "recommend.Score", released)
 	inc := p.incidentOf(t, "checkout", 1)
 	if inc.Severity != "warning" || len(inc.Alarms) != 1 || inc.Alarms[0].Symptom != "cpu" || !inc.Alarms[0].Began.Truncate(5*time.Minute).Equal(released.Truncate(5*time.Minute)) {
 		t.Errorf("incident %+v", inc)
@@ -145,6 +147,61 @@ func TestReleaseThatCostsMoreCPU(t *testing.T) {
 		t.Errorf("incident %+v", inc)
 	}
 	p.incidentOf(t, "search", 1)
+}
+
+// hasDifference asks for the flame graph that a message links to, as the page would.
+func (p *product) hasDifference(t testing.TB, link url.Values, function string) {
+	t.Helper()
+	v := url.Values{"base_version": {strings.TrimPrefix(link.Get("vs"), "version:")}, "base_from": {link.Get("from")}, "base_to": {link.Get("to")}}
+	for _, k := range []string{"service", "type", "version", "from", "to"} {
+		v.Set(k, link.Get(k))
+	}
+	var diff struct {
+		PerRequest bool `json:"per_request"`
+		Summary    string
+		Movers     []struct {
+			Function    string
+			Significant bool
+		}
+	}
+	p.get(t, "/api/v1/profiles/compare?"+v.Encode(), &diff)
+	if !diff.PerRequest || len(diff.Movers) == 0 || diff.Movers[0].Function != function || !diff.Movers[0].Significant || !strings.Contains(diff.Summary, function) {
+		t.Errorf("the difference that is linked to: %+v", diff)
+	}
+}
+
+// hasBand asks what a function costs a request: within its band before a release, above it after.
+func (p *product) hasBand(t testing.TB, service, function string, released time.Time) {
+	t.Helper()
+	var b struct {
+		Unit                   string
+		TS                     []int64
+		Value, Expected, Upper []*float64
+		Deployments            []struct{ Version string }
+	}
+	p.get(t, "/api/v1/bands?"+url.Values{"service": {service}, "symptom": {"cpu"}, "function": {function}, "from": {"now-3h"}, "to": {"now"}}.Encode(), &b)
+	var before, above, after int
+	for i, at := range b.TS {
+		if b.Value[i] == nil || b.Upper[i] == nil {
+			continue
+		}
+		over := *b.Value[i] > *b.Upper[i]
+		switch from := time.UnixMilli(at); {
+		case from.Add(5 * time.Minute).Before(released):
+			before++
+			if over {
+				t.Errorf("at %s, before the release: %g is above %g", from, *b.Value[i], *b.Upper[i])
+			}
+		case from.After(released):
+			after++
+			if over {
+				above++
+			}
+		}
+	}
+	if b.Unit != "ns" || before < 10 || after < 2 || above < after {
+		t.Errorf("%d points before the release, %d after, %d of them above what is expected: %+v", before, after, above, b)
+	}
 }
 
 type codeIncident struct {

@@ -118,7 +118,7 @@ func (a *API) incidentEndpoints() []endpoint {
 			})},
 		{method: get, path: "/detection", summary: "How far detection has got", answer: watch.State{}, handle: func(*gin.Context) (any, error) { return w.State(), nil }},
 		{method: get, path: "/bands", summary: "What is expected of a service, operation or watched metric over time", answer: BandsAnswer{},
-			params: params(pRange, pService, pEnv, param{"operation", "name of a span"}, param{"span_kind", "kind of the operation's spans"}, param{"symptom", "latency, errors or traffic"},
+			params: params(pRange, pService, pEnv, param{"operation", "name of a span"}, param{"span_kind", "kind of the operation's spans"}, param{"symptom", "latency, errors or traffic; cpu or alloc of a function"}, param{"function", "whose cost a request is meant, with cpu and alloc"}, param{"file", "where the function is, if there are several of its name"}, param{"version", "with a function: of the service"},
 				param{"metric", "a metric that services are known by, instead of a symptom; for others nothing is expected"}, param{"label", "the metric's pool, queue group or cache, where there are several"}, param{"peer", "the metric's queue, where there are several"}, param{"step", "width of a point"}),
 			handle: overTime(a.bands)},
 		{method: post, path: "/backtest", summary: "What detection would have found in a past range; with Accept: text/event-stream its progress is told", body: BacktestBody{}, answer: IncidentsAnswer{}, timeout: backtestTime,
@@ -212,16 +212,24 @@ func (a *API) bands(c *gin.Context, w query.Window) (any, error) {
 	case "":
 		symptom = anomaly.SymptomLatency
 	case anomaly.SymptomLatency, anomaly.SymptomErrors, anomaly.SymptomTraffic:
+	case anomaly.SymptomCPU, anomaly.SymptomAlloc:
+		if c.Query("function") == "" {
+			return nil, &query.InputError{Field: "function", Reason: "is missing"}
+		}
 	default:
-		return nil, &query.InputError{Field: "symptom", Reason: "is latency, errors or traffic"}
+		return nil, &query.InputError{Field: "symptom", Reason: "is latency, errors, traffic, cpu or alloc"}
 	}
 	ctx := c.Request.Context()
 	subject := anomaly.Subject{Service: service, Operation: c.Query("operation"), SpanKind: c.Query("span_kind"), Env: c.Query("env")}
 	ans := BandsAnswer{Incidents: []BandIncident{}, Deployments: []BandDeployment{}}
-	if metric != "" {
+	switch {
+	case symptom == anomaly.SymptomCPU || symptom == anomaly.SymptomAlloc:
+		of := watch.CostOf{Env: c.Query("env"), Service: service, Version: c.Query("version"), Function: c.Query("function"), File: c.Query("file"), Symptom: symptom}
+		ans.Bands, err = a.o.Watch.CostBands(ctx, of, a.o.DB.Lay(w, d))
+	case metric != "":
 		subject = anomaly.Subject{Service: service, Env: c.Query("env"), Metric: metric, Label: c.Query("label"), Peer: c.Query("peer")}
 		ans.Bands, err = a.o.Watch.MetricBands(ctx, subject, a.o.DB.Lay(w, d))
-	} else {
+	default:
 		ans.Bands = a.o.Watch.BandsOf(subject, symptom, a.o.DB.Lay(w, d))
 	}
 	if err != nil {

@@ -149,7 +149,7 @@ func (e evaluation) profileSeries(ctx context.Context) (live.Answer, error) {
 		return live.Answer{}, &query.InputError{Field: "members", Reason: fmt.Sprintf("is not 1 to %d", maxSeriesMembers)}
 	}
 	data, err := e.db.ProfileSeries(ctx, query.ProfileSelection{
-		Window: e.w, Service: e.q.Service, Type: cmp.Or(e.q.Type, "cpu"), SampleType: e.q.SampleType, Version: e.q.Version, Instance: e.q.Instance, Labels: labels,
+		Window: e.w, Service: e.q.Service, Type: cmp.Or(e.q.Type, "cpu"), SampleType: e.q.SampleType, Version: e.q.Version, Instance: e.q.Instance, Env: e.q.Env, Labels: labels,
 	}, e.q.By, cmp.Or(e.q.Members, 10))
 	answer := whole(data, e.now)
 	answer.Every = profilesEvery

@@ -18,16 +18,16 @@ type ProfilesAnswer struct {
 }
 
 var pProfile = []param{{"service", "name of the service"}, {"type", "cpu, heap, goroutine, mutex, block, …"}, {"version", "version of the service"},
-	{"instance", "instance of the service"}, {"label", "KEY:VALUE of a sample's label or the resource's attribute; may be repeated"}}
+	{"instance", "instance of the service"}, pEnv, {"label", "KEY:VALUE of a sample's label or the resource's attribute; may be repeated"}}
 
 func (a *API) profileEndpoints() []endpoint {
 	db := a.o.DB
 	sampleType := param{"sample_type", "cpu/nanoseconds, or its name alone; the profile's default when absent"}
 	nodes := param{"nodes", "most calls to list, the largest; 1 to 100000"}
 	all := []endpoint{
-		{method: http.MethodGet, path: "/profiles", summary: "What has been profiled", answer: ProfilesAnswer{}, params: params(pRange, pService),
+		{method: http.MethodGet, path: "/profiles", summary: "What has been profiled", answer: ProfilesAnswer{}, params: params(pRange, pService, pEnv),
 			handle: overTime(func(c *gin.Context, w query.Window) (any, error) {
-				list, err := db.ProfileKinds(c.Request.Context(), w, c.Query("service"))
+				list, err := db.ProfileKinds(c.Request.Context(), w, c.Query("service"), c.Query("env"))
 				return ProfilesAnswer{Profiles: list}, err
 			})},
 		{method: http.MethodGet, path: "/profiles/flamegraph", summary: "Profiles merged into a call tree", answer: query.FlameAnswer{}, params: params(pRange, pProfile, sampleType, nodes, param{"focus", "regular expression: only stacks with a function or file that it finds"}),
@@ -119,7 +119,7 @@ const maxSeriesMembers = 50
 // profileSelection reads a selection; what is compared with has its own version, instance and labels.
 func profileSelection(c *gin.Context, w query.Window, prefix string) (query.ProfileSelection, error) {
 	s := query.ProfileSelection{Window: w, Service: c.Query("service"), Type: c.Query("type"), SampleType: c.Query("sample_type"),
-		Version: c.Query(prefix + "version"), Instance: c.Query(prefix + "instance")}
+		Version: c.Query(prefix + "version"), Instance: c.Query(prefix + "instance"), Env: c.Query("env")}
 	if s.Service == "" {
 		return s, &query.InputError{Field: "service", Reason: "is missing"}
 	}

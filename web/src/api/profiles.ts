@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { Scope } from "@/app/range";
 import type { BaseParams } from "@/lib/profilebase";
 import { plain, scoped } from "./queries";
-import type { FrameOperationsAnswer, ProfileTargetsAnswer, Range, SpanProfileAnswer } from "./types";
+import type { BandsAnswer, FrameOperationsAnswer, ProfileTargetsAnswer, Range, SpanProfileAnswer } from "./types";
 
 export interface ProfileKind {
   service: string;
@@ -126,8 +126,8 @@ const FLAME_NODES = 100_000;
 /** Calls of the first answer: the smaller ones are narrower than a pixel until one zooms in. */
 const FIRST_NODES = 4_000;
 
-export const kindsQuery = (scope: Scope, service?: string) => scoped<{ profiles: ProfileKind[] }>("/profiles", { ...scope, env: undefined }, { service }, POLL_MS);
-const flameQuery = (scope: Scope, choice: ProfileChoice, nodes: number) => scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes }, POLL_MS);
+export const kindsQuery = (scope: Scope, service?: string) => scoped<{ profiles: ProfileKind[] }>("/profiles", scope, { service }, POLL_MS);
+const flameQuery = (scope: Scope, choice: ProfileChoice, nodes: number) => scoped<FlameAnswer>("/profiles/flamegraph", scope, { ...choice, nodes }, POLL_MS);
 
 /** A flame graph: first what can be seen at once, then the smaller calls for those who zoom and search. */
 export function useFlame(scope: Scope, choice: ProfileChoice, enabled = true) {
@@ -143,13 +143,15 @@ export function useFlame(scope: Scope, choice: ProfileChoice, enabled = true) {
 }
 /** The calls of all stacks with a function or file that an expression finds, small ones too. */
 export const flameThroughQuery = (scope: Scope, choice: ProfileChoice, focus: string) =>
-  scoped<FlameAnswer>("/profiles/flamegraph", { ...scope, env: undefined }, { ...choice, nodes: FLAME_NODES, focus }, POLL_MS);
+  scoped<FlameAnswer>("/profiles/flamegraph", scope, { ...choice, nodes: FLAME_NODES, focus }, POLL_MS);
 
-export const profileSeriesQuery = (scope: Scope, choice: ProfileChoice) => scoped<ProfileSeriesAnswer>("/profiles/series", { ...scope, env: undefined }, { ...choice, members: SERIES_MEMBERS }, POLL_MS);
+export const profileSeriesQuery = (scope: Scope, choice: ProfileChoice) => scoped<ProfileSeriesAnswer>("/profiles/series", scope, { ...choice, members: SERIES_MEMBERS }, POLL_MS);
 export const compareQuery = (scope: Scope, choice: ProfileChoice, base: BaseParams) =>
-  scoped<ProfileComparison>("/profiles/compare", { ...scope, env: undefined }, { ...choice, ...base, nodes: FLAME_NODES }, POLL_MS);
-export const labelsQuery = (scope: Scope, { service, type, version, instance }: ProfileChoice) => scoped<ProfileLabelsAnswer>("/profiles/labels", { ...scope, env: undefined }, { service, type, version, instance }, POLL_MS);
-export const operationsOfFunction = (scope: Scope, choice: ProfileChoice, fn: string) => scoped<FrameOperationsAnswer>("/profiles/operations", { ...scope, env: undefined }, { ...choice, function: fn }, POLL_MS);
+  scoped<ProfileComparison>("/profiles/compare", scope, { ...choice, ...base, nodes: FLAME_NODES }, POLL_MS);
+export const labelsQuery = (scope: Scope, { service, type, version, instance }: ProfileChoice) => scoped<ProfileLabelsAnswer>("/profiles/labels", scope, { service, type, version, instance }, POLL_MS);
+/** What a function costs a request, with what was expected. */
+export const costBandsQuery = (scope: Scope, { service, version }: ProfileChoice, fn: string, symptom: "cpu" | "alloc") => scoped<BandsAnswer>("/bands", scope, { service, version, function: fn, symptom }, 2 * POLL_MS);
+export const operationsOfFunction = (scope: Scope, choice: ProfileChoice, fn: string) => scoped<FrameOperationsAnswer>("/profiles/operations", scope, { ...choice, function: fn }, POLL_MS);
 /** What was profiled while a span ran, and how exactly that is known. */
 export const spanProfileQuery = (trace_id: string, span_id: string) => plain<SpanProfileAnswer>("/profiles/span", { trace_id, span_id });
 /** A flame graph of one stretch of time, whatever the page's range. */

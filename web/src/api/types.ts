@@ -438,7 +438,7 @@ export type LiveQuery =
   | { kind: 'metric'; name: string; agg?: string; by?: string; filter?: string[] }
   | { kind: 'logs'; q?: string }     // newest records, tail
   | { kind: 'map'; env?: string; window_ms: number }
-  | { kind: 'profile_series'; service: string; type: string; sample_type?: string; version?: string; instance?: string; label?: string[]; members?: number; by?: string } // whole
+  | { kind: 'profile_series'; service: string; type: string; sample_type?: string; version?: string; instance?: string; env?: string; label?: string[]; members?: number; by?: string } // whole
   | { kind: 'promql'; exprs: string[]; instant?: boolean } // as GET /promql (dashboards.ts); updates of charts are the steps that may have changed
   | { kind: 'incidents' }            // the open ones, as GET /incidents?status=open
   | { kind: 'status' }               // has_data and ingest rates; every 2 s

@@ -1,5 +1,5 @@
 // Incidents in words and in order: what a person reads, made from what the API says. Pure; the present is an argument.
-import type { AffectedSeries, Alarm, Delivery, Deployment, Incident, IncidentEvent, Mute, Range, Restart, RootCause, Severity, Subject, Symptom } from "@/api/types";
+import type { AffectedSeries, Alarm, CodeChange, Delivery, Deployment, Incident, IncidentEvent, Mute, Range, Restart, RootCause, Severity, Subject, Symptom } from "@/api/types";
 import { format, sig3, type Unit } from "./format";
 
 /** RFC 3339 → Unix milliseconds; null for what has not happened: null, empty, Go's year 1 and ClickHouse's 1970. */
@@ -31,6 +31,23 @@ export function subjectName(s: Subject): string {
 
 /** A function without the path of its package: recommend.Score. */
 const functionName = (f: string): string => f.slice(f.split("(")[0]!.lastIndexOf("/") + 1);
+
+/** A function's file, without the folders that a build ran in, and line: "shop/score.go:41". */
+export function placeOf(c: CodeChange): string {
+  if (!c.function.file) return "";
+  const parts = c.function.file.split("/");
+  const file = parts.length > 3 ? parts.slice(-2).join("/") : c.function.file;
+  return c.function.line ? `${file}:${c.function.line}` : file;
+}
+
+/** What a function takes, and took: "51.6 ms of CPU time a request in 1.4.2, 16.7 ms in 1.4.1". */
+export function costWords(c: CodeChange): string {
+  const unit: Unit = !c.per_request ? "ratio" : c.cost === "alloc" ? "bytes" : "ns";
+  const what = `${c.cost === "alloc" ? "allocated" : "of CPU time"} ${c.per_request ? "a request" : "of the service"}`;
+  const now = `${format(c.now, unit)} ${what}${c.version ? ` in ${c.version}` : ""}`;
+  if (c.new || c.was <= 0) return `${now}, not there before`;
+  return `${now}, ${format(c.was, unit)} ${c.previous ? `in ${c.previous}` : "before"}`;
+}
 
 /** The subject without its service, for where the service stands beside it. */
 export function subjectPart(s: Subject, what?: string): string {

@@ -10,6 +10,8 @@ const TYPES: Record<string, string> = {
   block: "Blocking",
   threadcreate: "Threads",
   wall: "Wall time",
+  exceptions: "Exceptions",
+  lock: "Lock contention",
 };
 
 /** A type's name for people. */
@@ -28,13 +30,31 @@ const MEANING: Record<string, string> = {
   "block delay": "Time spent waiting: for channels, selects and locks.",
   "block contentions": "How often something had to wait: for channels, selects and locks.",
   "wall wall": "Time that passed in functions, waiting included.",
+  "wall sample": "How often the profiler looked, by the function that it found; waiting included.",
+  "wall samples": "How often the profiler looked, by the function that it found; waiting included.",
+  "cpu sample": "How often the profiler found a function running.",
+  "heap space": "Memory that is in use, by where it was allocated; the average of the range.",
+  "heap objects": "Objects that are alive, by where they were allocated; the average of the range.",
+  "goroutine goroutines": "Goroutines, by what they are doing; the average of the range.",
+  "exceptions exception": "Exceptions that were thrown, by where.",
   "threadcreate threadcreate": "Threads of the operating system, by what created them.",
 };
 
-/** One sentence about what a sample type measures. */
+/** What the base of a unit is counted in, for types that nothing is known of. */
+const COUNTED: Record<string, string> = {
+  nanoseconds: "Time", microseconds: "Time", milliseconds: "Time", seconds: "Time", bytes: "Bytes",
+};
+
+/** One sentence about what a sample type measures, also of types that the product does not know. */
 export function meaning(type: string, sampleType: string): string {
-  const name = sampleType.split("/")[0]!;
-  return MEANING[`${type} ${name}`] ?? MEANING[`${name} ${name}`] ?? `${name}, in ${sampleType.split("/")[1] ?? "its own unit"}, as the program reports it.`;
+  const [name = "", unit = ""] = sampleType.split("/");
+  const known = MEANING[`${type} ${name}`] ?? MEANING[`${name} ${name}`];
+  if (known) return known;
+  const what = name.replaceAll("_", " ");
+  const counted = COUNTED[unit];
+  if (counted) return `${counted} that the program reports as “${what}”, by the function it was spent in; added up over the range.`;
+  if (unit === "count" || unit === "") return `How many “${what}” the program reports, by function; added up over the range.`;
+  return `“${what}” in ${unit}, as the program reports it, by function; added up over the range.`;
 }
 
 const UNITS: Record<string, Unit> = { nanoseconds: "ns", microseconds: "us", milliseconds: "ms", seconds: "s", bytes: "bytes", count: "count" };

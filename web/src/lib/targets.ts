@@ -70,6 +70,7 @@ export type TargetState = { tone: "ok" | "bad" | "quiet"; words: string };
 export function stateOf(t: ProfileTarget, now: number): TargetState {
   if (t.problem) return { tone: "bad", words: t.problem };
   if (t.paused) return { tone: "quiet", words: "Paused" };
+  if (t.last_ms === 0 && t.by) return { tone: "quiet", words: "Fetched by another process" };
   if (t.last_ms === 0) return { tone: "quiet", words: t.next_ms > now ? `First fetch in ${format((t.next_ms - now) / 1000, "s")}` : "First fetch under way" };
   if (t.last_error) return { tone: "bad", words: t.last_error };
   return { tone: "ok", words: "Fetched" };

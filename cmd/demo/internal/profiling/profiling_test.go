@@ -123,3 +123,30 @@ func TestTargetsFollowTheInstances(t *testing.T) {
 		}
 	}
 }
+
+// What is pushed is said whose it is, and goes to where the API says.
+func TestProfilesArePushed(t *testing.T) {
+	var got []string
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p, err := profile.Parse(r.Body); err != nil || len(p.SampleType) == 0 {
+			t.Errorf("pushed: %v, %v", p, err)
+		}
+		q := r.URL.Query()
+		got = append(got, r.URL.Path, q.Get("service"), q.Get("type"), q.Get("label.service.version"), q.Get("label.service.instance.id"))
+	}))
+	defer receiver.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(receiver.URL, "http://"), ":")
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]string{"otlp_http": "[::]:" + port})
+	}))
+	defer api.Close()
+	p := &pusher{api: api.URL, http: api.Client(), cpu: func(context.Context, string, time.Duration) (*profile.Profile, error) {
+		return &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}}, nil
+	}}
+	if err := p.round(t.Context(), []Instance{{Service: "payment", Version: "2", ID: "payment-1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"/v1/pprof", "payment", "cpu", "2", "payment-1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,10 +1,10 @@
 import { useMemo, useState } from "react";
-import { useNavigate } from "@tanstack/react-router";
-import type { AffectedSeries, Deployment, IncidentAnswer } from "@/api/types";
-import { around, query, term, tracesSearch } from "@/app/links";
+import { Link, useNavigate } from "@tanstack/react-router";
+import type { AffectedSeries, CodeChange, Deployment, IncidentAnswer } from "@/api/types";
+import { around, pageOf, query, term, tracesSearch } from "@/app/links";
 import type { Marker } from "@/charts/model";
 import { TimeChart } from "@/charts/TimeChart";
-import { chartColumns, moment, subjectPart, symptomName, unitOf } from "@/lib/incident";
+import { chartColumns, costWords, moment, placeOf, subjectPart, symptomName, unitOf } from "@/lib/incident";
 import { plural } from "@/lib/format";
 import type { Span } from "@/lib/time";
 import { Button } from "@/ui/Button";
@@ -18,7 +18,7 @@ const FIRST = 6;
 export function Affected({ answer: a }: { answer: IncidentAnswer }) {
   const [all, setAll] = useState(false);
   const [zoom, setZoom] = useState<Span | null>(null);
-  const drawn = useMemo(() => a.series.map((s) => ({ series: s, columns: chartColumns(s) })), [a.series]);
+  const drawn = useMemo(() => a.series.map((s, n) => ({ series: s, columns: chartColumns(s), code: codeOf(a, n) })), [a]);
   const first = useMemo(() => firstOf(a.series), [a.series]);
   const full = useMemo<Span | null>(() => {
     const ranges = drawn.flatMap((d) => (d.columns ? [d.columns.range] : []));
@@ -48,8 +48,8 @@ export function Affected({ answer: a }: { answer: IncidentAnswer }) {
       }
     >
       <div className={css.grid} data-single={shown.length === 1 || undefined}>
-        {shown.map(({ series, columns }, n) =>
-          columns ? <Chart key={n} series={series} columns={columns} deployments={a.deployments} first={series === first} window={zoom ?? full} onWindow={setZoom} /> : null,
+        {shown.map(({ series, columns, code }, n) =>
+          columns ? <Chart key={n} series={series} columns={columns} code={code} link={code && diffLink(a, code)} deployments={a.deployments} first={series === first} window={zoom ?? full} onWindow={setZoom} /> : null,
         )}
       </div>
       {drawn.length > FIRST && (
@@ -63,12 +63,24 @@ export function Affected({ answer: a }: { answer: IncidentAnswer }) {
   );
 }
 
+/** The function of a series; series are in the order of the alarms. */
+function codeOf(a: IncidentAnswer, n: number): CodeChange | undefined {
+  const alarm = a.incident.alarms?.[n];
+  return alarm?.code && alarm.subject.function === a.series[n]!.subject.function ? alarm.code : undefined;
+}
+
+/** The flame graph of the difference, as the evidence has it. */
+function diffLink(a: IncidentAnswer, code: CodeChange): string | undefined {
+  const of = a.incident.root_causes.find((c) => c.function === code.function.name) ?? a.incident.root_causes.find((c) => c.function);
+  return of?.evidence.find((e) => e.type === "profile")?.link;
+}
+
 function firstOf(list: readonly AffectedSeries[]): AffectedSeries | undefined {
   return [...list].filter((s) => moment(s.began) !== null).sort((x, y) => Date.parse(x.began) - Date.parse(y.began))[0];
 }
 
-function Chart({ series: s, columns: c, deployments, first, window, onWindow }: {
-  series: AffectedSeries; columns: NonNullable<ReturnType<typeof chartColumns>>; deployments: readonly Deployment[]; first: boolean; window: Span; onWindow: (s: Span | null) => void;
+function Chart({ series: s, columns: c, code, link, deployments, first, window, onWindow }: {
+  series: AffectedSeries; columns: NonNullable<ReturnType<typeof chartColumns>>; code?: CodeChange; link?: string; deployments: readonly Deployment[]; first: boolean; window: Span; onWindow: (s: Span | null) => void;
 }) {
   const navigate = useNavigate();
   const markers = useMemo<Marker[]>(() => {
@@ -78,13 +90,14 @@ function Chart({ series: s, columns: c, deployments, first, window, onWindow }: 
   }, [deployments, s, c]);
   const filter = query(term("service", s.subject.service), s.subject.operation && term("name", s.subject.operation), s.symptom === "errors" && "status:error");
   const part = subjectPart(s.subject, s.what);
-  return (
+  const page = link ? pageOf(link) : null;
+  const chart = (
     <TimeChart
       bare
       title={`${symptomName(s.symptom)} of ${s.subject.service}: ${part}`}
       heading={
         <>
-          <ServiceDot name={s.subject.service} /> <b>{s.subject.service}</b> {part} <span className={css.symptom}>{symptomName(s.symptom)}</span>
+          <ServiceDot name={s.subject.service} /> <b>{s.subject.service}</b> {part} {code && placeOf(code) && <code className={css.place}>{placeOf(code)}</code>} <span className={css.symptom}>{symptomName(s.symptom)}</span>
         </>
       }
       aside={first ? <span className={css.first}>first symptom</span> : undefined}
@@ -100,7 +113,21 @@ function Chart({ series: s, columns: c, deployments, first, window, onWindow }: 
         { key: "value", label: "Observed", values: c.value, color: "var(--text)" },
         { key: "expected", label: "Usual", values: c.expected, color: "var(--accent)", width: 1, dash: [4, 4] },
       ]}
-      onPoint={s.subject.metric ? undefined : (at, step) => void navigate(tracesSearch(filter, around(at, step)))}
+      onPoint={s.subject.metric || code ? undefined : (at, step) => void navigate(tracesSearch(filter, around(at, step)))}
     />
+  );
+  if (!code) return chart;
+  return (
+    <div>
+      {chart}
+      <p className={css.cost}>
+        {costWords(code)}.{" "}
+        {page && (
+          <Link {...page} className="link">
+            Flame graph of the difference
+          </Link>
+        )}
+      </p>
+    </div>
   );
 }

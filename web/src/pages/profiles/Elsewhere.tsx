@@ -9,9 +9,9 @@ import css from "./Selection.module.css";
 
 /** The selection as one pprof profile: as a file, or straight into the tools that read them. */
 export function Elsewhere({ choice }: { choice: ProfileChoice }) {
-  const { range } = useScope();
+  const { range, env } = useScope();
   const { service, type, version, instance, label } = choice;
-  const path = `/api/v1${withParams("/profiles/pprof", { service, type, version, instance, label, from: range.from, to: range.to })}`;
+  const path = `/api/v1${withParams("/profiles/pprof", { service, type, version, instance, label, env, from: range.from, to: range.to })}`;
   const url = location.origin + path;
   return (
     <Popover

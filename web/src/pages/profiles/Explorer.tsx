@@ -3,7 +3,8 @@ import { useNavigate } from "@tanstack/react-router";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { compareQuery, type FlameAnswer, type ProfileChoice, type ProfileComparison, type ProfileKind, useFlame } from "@/api/profiles";
 import { useScope } from "@/app/range";
-import { type Base, baseParams, parseBase } from "@/lib/profilebase";
+import { type Base, baseParams, formatBase, parseBase } from "@/lib/profilebase";
+import { resolve, type Span } from "@/lib/time";
 import { Panel } from "@/ui/Panel";
 import { Query, Skeleton } from "@/ui/States";
 import { Change } from "./Change";
@@ -37,10 +38,16 @@ export function Explorer({ kinds, kind }: { kinds: ProfileKind[]; kind: ProfileK
   const compared = useQuery({ ...compareQuery(scope, choice, against), enabled: !!base, placeholderData: keepPreviousData });
   const query = base ? compared : flame;
   const set = (patch: Partial<typeof search>, replace = false) => void navigate({ search: (o) => ({ ...o, ...patch }), replace, resetScroll: false });
+  // Where the other side has a time of its own, it is on the chart as well.
+  const other = useMemo<Span | undefined>(() => {
+    if (!base?.time) return undefined;
+    return resolve({ from: against.base_from, to: against.base_to }, Date.now());
+  }, [base, against]);
+  const compareTime = (s: Span) => set({ vs: formatBase({ ...base, time: `from:${Math.round(s.from)},${Math.round(s.to)}` }) });
   return (
     <div className={css.page}>
       <Toolbar kinds={kinds} kind={kind} choice={choice} base={base} search={search} set={set} />
-      <Over choice={choice} after={!query.isPending && !query.isPlaceholderData} />
+      <Over choice={choice} after={!query.isPending && !query.isPlaceholderData} other={other} onOther={compareTime} />
       <Query<FlameAnswer> query={query} skeleton={<Skeleton height={420} />}>
         {(data) => {
           const comparison = base && "movers" in data ? (data as ProfileComparison) : undefined;

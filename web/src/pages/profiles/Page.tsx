@@ -47,7 +47,7 @@ function Chosen({ kinds }: { kinds: ProfileKind[] }) {
           </button>
         }
       >
-        Choose a wider range, or another service or type.
+        Choose a wider range, or another service, type or environment.
       </Empty>
     );
   }
@@ -58,8 +58,9 @@ function Nothing() {
   const status = useQuery(statusQuery());
   const at = status.data?.otlp_http ?? "http://127.0.0.1:4318";
   const url = /^https?:/.test(at) ? at : `http://${at}`;
+  const { env } = useScope();
   return (
-    <Empty title="No profiles in this range" command={`curl -s http://localhost:6060/debug/pprof/profile?seconds=10 | curl --data-binary @- "${url}/v1/pprof?service=shop"`}>
+    <Empty title={env ? `No profiles of ${env} in this range` : "No profiles in this range"} command={`curl -s http://localhost:6060/debug/pprof/profile?seconds=10 | curl --data-binary @- "${url}/v1/pprof?service=shop"`}>
       <p>A profile says which functions take the time and memory. Push any pprof profile, or let Pyroscope’s SDK send to this address. To send one now from a Go program with net/http/pprof:</p>
     </Empty>
   );

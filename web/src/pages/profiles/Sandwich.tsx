@@ -5,6 +5,7 @@ import { type Flame, sandwich, search as find, sides } from "@/lib/flame";
 import { changeWords, percent } from "@/lib/profilescale";
 import { CopyButton } from "@/ui/Copy";
 import { Empty } from "@/ui/States";
+import { Cost } from "./Cost";
 import { Operations } from "./Operations";
 import css from "./Page.module.css";
 
@@ -29,6 +30,7 @@ export function Sandwich({ flame, closely, expression, name, choice, packages, d
   return (
     <div className={css.sandwich}>
       <Facts name={name} flame={flame} part={both.callees} drawn={drawn} />
+      {!packages && <Cost choice={choice} fn={name} />}
       {!packages && <Operations choice={choice} fn={name} />}
       <h4 className={css.half}>Called by</h4>
       <FlameGraph flame={both.callers} label={`Callers of ${name}`} half="callers" {...halves} />

@@ -1,6 +1,8 @@
 import type { ProfileChoice, ProfileKind } from "@/api/profiles";
-import { BASE_TIMES, type Base } from "@/lib/profilebase";
+import { useScope } from "@/app/range";
+import { BASE_TIMES, type Base, baseRange } from "@/lib/profilebase";
 import { meaning, typeLabel } from "@/lib/profiletype";
+import { type Range, resolve } from "@/lib/time";
 import { Select } from "@/ui/Form";
 import { Against } from "./Against";
 import { Elsewhere } from "./Elsewhere";
@@ -19,6 +21,7 @@ interface Props {
 
 /** Who, what and which: every choice is in the address. */
 export function Toolbar({ kinds, kind, choice, base, search, set }: Props) {
+  const { range } = useScope();
   const services = [...new Set(kinds.map((k) => k.service))];
   const types = kinds.filter((k) => k.service === kind.service).map((k) => k.type);
   const any = (list: readonly string[], label: string, chosen: string | undefined) => [{ id: "", label }, ...[...new Set([...list, ...(chosen ? [chosen] : [])])].map((v) => ({ id: v, label: v }))];
@@ -36,7 +39,7 @@ export function Toolbar({ kinds, kind, choice, base, search, set }: Props) {
         {(kind.instances.length > 1 || search.instance) && <Select aria-label="Instance" options={any(kind.instances, "All instances", search.instance)} value={search.instance ?? ""} onChoose={(v) => set({ instance: v || undefined })} />}
         <LabelChoice choice={{ ...choice, label: undefined }} label="Label" none="All labels" value={search.label} onChange={(label) => set({ label })} />
         <span className={css.end}>
-          {!base && <Select aria-label="Compare with" options={suggestions(kind, search)} value="" onChoose={(vs) => set(started(vs, kind, search))} />}
+          {!base && <Select aria-label="Compare with" options={suggestions(kind, search)} value="" onChoose={(vs) => set(vs === EXACT ? { vs: justBefore(range) } : started(vs, kind, search))} />}
           <Elsewhere choice={choice} />
         </span>
       </div>
@@ -44,6 +47,14 @@ export function Toolbar({ kinds, kind, choice, base, search, set }: Props) {
       <p className={css.meaning}>{meaning(kind.type, choice.sample_type ?? kind.default_sample_type)}</p>
     </div>
   );
+}
+
+const EXACT = "from:";
+
+/** An exact time to begin with, which the fields that then show change: the one just before. */
+function justBefore(range: Range): string {
+  const { from, to } = resolve(baseRange({ time: "before" }, range, Date.now()), Date.now());
+  return `${EXACT}${Math.round(from)},${Math.round(to)}`;
 }
 
 /** What a comparison can begin with; from there each part can be chosen. */
@@ -54,6 +65,7 @@ function suggestions(kind: ProfileKind, search: ProfilesSearch): { id: string; l
     { id: "", label: "Compare…" },
     ...(kind.versions.length > 1 ? versions.map((v) => ({ id: `version:${v}`, label: `with version ${v}` })) : []),
     ...BASE_TIMES.map((t) => ({ id: t.id, label: `with ${t.label[0]!.toLowerCase()}${t.label.slice(1)}` })),
+    { id: EXACT, label: "with another time…" },
     ...(kind.instances.length > 1 ? instances.slice(0, 30).map((v) => ({ id: `instance:${v}`, label: `with instance ${v}` })) : []),
   ];
 }

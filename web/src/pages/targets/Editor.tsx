@@ -7,6 +7,7 @@ import { useSave } from "@/pages/alerts/useSave";
 import { Button } from "@/ui/Button";
 import { Checks, Field, Fields, FormActions, Input, Select, Switch, TextArea } from "@/ui/Form";
 import { Panel } from "@/ui/Panel";
+import { Trial, useTrial } from "./Trial";
 import css from "./Page.module.css";
 
 const AUTH = [
@@ -20,7 +21,8 @@ export function Editor({ target, answer, close }: { target: ProfileTarget | unde
   const save = useSave("/profiles/targets");
   const [form, setForm] = useState<TargetForm>(() => (target ? formOf(target) : NEW_TARGET));
   const [tried, setTried] = useState(false);
-  const set = (part: Partial<TargetForm>) => (save.clear(), setForm((old) => ({ ...old, ...part })));
+  const trial = useTrial();
+  const set = (part: Partial<TargetForm>) => (save.clear(), trial.clear(), setForm((old) => ({ ...old, ...part })));
   const faults = faultsOf(form);
   const error = (key: keyof typeof faults, field: string = key) => (tried ? faults[key] : undefined) ?? save.errorOf(field);
   const secure = form.url.trim().startsWith("https:");
@@ -35,6 +37,10 @@ export function Editor({ target, answer, close }: { target: ProfileTarget | unde
       ? await save.run(() => put<ProfileTarget>(`/profiles/targets/${encodeURIComponent(target.id)}`, wish), `${wish.service} saved`)
       : await save.run(() => post<ProfileTarget>("/profiles/targets", wish), `${wish.service} added. Its first fetch tells whether it can be reached.`);
     if (made !== undefined) close();
+  };
+  const tryIt = () => {
+    setTried(true);
+    if (Object.keys(faults).length === 0) trial.start(target?.id, wishOf(form, target?.paused ?? false));
   };
   const title = target ? `Edit ${target.service}` : "New target";
   return (
@@ -107,9 +113,13 @@ export function Editor({ target, answer, close }: { target: ProfileTarget | unde
             {save.fault.text}
           </p>
         )}
+        {(trial.busy || trial.trial || trial.fault) && <Trial {...trial} />}
         <FormActions>
           <Button tone="primary" type="submit" disabled={save.busy}>
             {target ? "Save" : "Add target"}
+          </Button>
+          <Button onClick={() => tryIt()} disabled={trial.busy}>
+            Test
           </Button>
           <Button tone="ghost" onClick={close}>
             Cancel

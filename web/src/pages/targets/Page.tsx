@@ -17,6 +17,7 @@ import { Empty, Query, SkeletonRows } from "@/ui/States";
 import { Time } from "@/ui/Time";
 import { Editor } from "./Editor";
 import { targetsRoute } from "./route";
+import { Trial, useTrial } from "./Trial";
 import css from "./Page.module.css";
 
 /** Processes that profiles are fetched from, and how that goes. */
@@ -82,6 +83,7 @@ const SOURCES = { api: "", configuration: "from --profile-targets", self: "this 
 
 function Row({ target: t, now, edit }: { target: ProfileTarget; now: number; edit: () => void }) {
   const save = useSave("/profiles/targets");
+  const trial = useTrial();
   const state = stateOf(t, now);
   const path = `/profiles/targets/${encodeURIComponent(t.id)}`;
   const pause = () => void save.run(() => put(path, sameWish(t, !t.paused)), t.paused ? `${t.service} is fetched again` : `${t.service} is paused`);
@@ -105,10 +107,23 @@ function Row({ target: t, now, edit }: { target: ProfileTarget; now: number; edi
           <span className={css.when}>
             {plural(t.profiles, "profile")} so far{t.failures > 0 && `, ${plural(t.failures, "failure")}`}
           </span>
+          {t.by && <span className={css.when}>by {t.by}</span>}
+          {t.next_ms > now && t.last_ms > 0 && !t.paused && <span className={css.when}>next in {format(Math.ceil((t.next_ms - now) / 1000), "s")}</span>}
         </p>
+        {(trial.busy || trial.trial || trial.fault) && <Trial {...trial} />}
       </div>
+      {t.source === "configuration" && (
+        <div className={css.buttons}>
+          <Button size="sm" aria-label={`Test ${t.service}`} disabled={trial.busy} onClick={() => trial.start(t.id)}>
+            Test
+          </Button>
+        </div>
+      )}
       {t.source === "api" && (
         <div className={css.buttons}>
+          <Button size="sm" aria-label={`Test ${t.service}`} disabled={trial.busy} onClick={() => trial.start(t.id, sameWish(t, t.paused))}>
+            Test
+          </Button>
           <IconButton size="sm" label={t.paused ? `Fetch ${t.service} again` : `Pause ${t.service}`} disabled={save.busy} onClick={pause}>
             {t.paused ? <Play size={14} /> : <Pause size={14} />}
           </IconButton>
