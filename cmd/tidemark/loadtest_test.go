@@ -34,10 +34,6 @@ type recorded struct {
 // numbers that k6 printed at its end.
 func TestLoadTestDashboard(t *testing.T) {
 	p := share(t)
-	service := unique("under-load")
-	if err := newSender(t, p).send(t.Context(), request(service, 20)); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		name                       string
 		requests, failed, iterated float64
@@ -49,16 +45,16 @@ func TestLoadTestDashboard(t *testing.T) {
 		{"otlp-pairs", 172, 37, 135, 135},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			id := unique(c.name)
-			replay(t, p, c.name, id)
-			panelsAnswer(t, p, id, service)
+			id, now := unique(c.name), time.Now()
+			replay(t, p, c.name, id, now.Add(-settled))
+			panelsAnswer(t, p, id, now)
 			for expr, want := range map[string]float64{
 				`sum({__name__=~"(k6_)?http_reqs_total", testid="` + id + `"})`:                                                                                                  c.requests,
 				`sum({__name__=~"(k6_)?http_reqs_total", testid="` + id + `", expected_response="false"})`:                                                                       c.failed,
 				`sum({__name__=~"(k6_)?iterations_total", testid="` + id + `"})`:                                                                                                 c.iterated,
 				`sum({__name__=~"(k6_)?checks_total", condition="nonzero", testid="` + id + `"} or {__name__=~"(k6_)?checks_occurred_total", testid="` + id + `"}) or vector(0)`: c.passed,
 			} {
-				if got := p.instant(t, expr); len(got) != 1 || got[0] != want {
+				if got := p.instant(t, expr, now); len(got) != 1 || got[0] != want {
 					t.Errorf("%s = %v, k6 said %v", expr, got, want)
 				}
 			}
@@ -73,7 +69,6 @@ func TestLoadTestByK6(t *testing.T) {
 		t.Skip("TIDEMARK_K6 names no k6")
 	}
 	p := share(t)
-	service := unique("under-load")
 	for name, c := range map[string]struct {
 		output string
 		env    []string
@@ -92,16 +87,16 @@ func TestLoadTestByK6(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said)
 			}
-			if err := newSender(t, p).send(t.Context(), request(service, 20)); err != nil {
-				t.Fatal(err)
-			}
-			panelsAnswer(t, p, id, service)
+			panelsAnswer(t, p, id, time.Now())
 		})
 	}
 }
 
-// replay sends what was recorded as if it ended now, under a test id of its own.
-func replay(t *testing.T, p *product, name, id string) {
+// settled is how far before the moment that is asked for telemetry ends: more than a rollup's 10 s.
+const settled = 20 * time.Second
+
+// replay sends what was recorded as if it had ended then, under a test id of its own.
+func replay(t *testing.T, p *product, name, id string, then time.Time) {
 	t.Helper()
 	compressed, err := os.ReadFile(filepath.Join("testdata", "k6", name+".json.gz"))
 	if err != nil {
@@ -121,7 +116,7 @@ func replay(t *testing.T, p *product, name, id string) {
 		b := read(t, r)
 		bodies, newest = append(bodies, b), max(newest, b.newest())
 	}
-	by := time.Now().UnixMilli() - newest
+	by := then.UnixMilli() - newest
 	for i, b := range bodies {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+p.otlpHTTP+all[i].Path, bytes.NewReader(b.shifted(t, by, id)))
 		if err != nil {
@@ -254,9 +249,19 @@ func (e *exported) shifted(t *testing.T, by int64, id string) []byte {
 	return b
 }
 
-// panelsAnswer waits until each expression of the dashboard for load tests has data of one test.
-func panelsAnswer(t *testing.T, p *product, id, service string) {
+// panelsAnswer waits until each expression of the dashboard for load tests has data of one test at a moment, however
+// long that takes.
+func panelsAnswer(t *testing.T, p *product, id string, now time.Time) {
 	t.Helper()
+	service := unique("under-load")
+	r := request(service, 20)
+	for _, span := range r.ResourceSpans[0].ScopeSpans[0].Spans {
+		span.StartTimeUnixNano = uint64(now.Add(-settled).UnixNano())
+		span.EndTimeUnixNano = span.StartTimeUnixNano + uint64(2*time.Millisecond)
+	}
+	if err := newSender(t, p).send(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
 	var d struct {
 		Panels []struct {
 			Title   string
@@ -270,7 +275,7 @@ func panelsAnswer(t *testing.T, p *product, id, service string) {
 		for _, q := range panel.Queries {
 			expr := chosen.Replace(q.Expr)
 			asked++
-			within(t, 30*time.Second, fmt.Sprintf("data of %q, %q: %s", panel.Title, q.Legend, expr), func() bool { return len(p.instant(t, expr)) > 0 })
+			within(t, time.Minute, fmt.Sprintf("data of %q, %q: %s", panel.Title, q.Legend, expr), func() bool { return len(p.instant(t, expr, now)) > 0 })
 		}
 	}
 	if asked < 30 {
@@ -278,15 +283,15 @@ func panelsAnswer(t *testing.T, p *product, id, service string) {
 	}
 }
 
-// instant is what an expression comes to now, without labels.
-func (p *product) instant(t *testing.T, expr string) []float64 {
+// instant is what an expression comes to at a moment, without labels.
+func (p *product) instant(t *testing.T, expr string, at time.Time) []float64 {
 	t.Helper()
 	var a struct {
 		Data struct {
 			Result []struct{ Value [2]any }
 		}
 	}
-	p.get(t, "/prometheus/api/v1/query?"+url.Values{"query": {expr}}.Encode(), &a)
+	p.get(t, "/prometheus/api/v1/query?"+url.Values{"query": {expr}, "time": {at.UTC().Format(time.RFC3339Nano)}}.Encode(), &a)
 	var out []float64
 	for _, r := range a.Data.Result {
 		text, _ := r.Value[1].(string)

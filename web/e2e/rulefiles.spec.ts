@@ -32,11 +32,10 @@ const test = base.extend<object, { ruled: Product }>({
 });
 
 test("rule files: how they stand, one written with its fault shown at its line, removed and brought back", async ({ page, ruled: product }) => {
+  test.slow();
   await page.goto(`${product.url}/alerts?tab=files`);
   const disk = page.getByRole("region", { name: /platform\.yml$/ });
   await expect(disk.getByText("vector(1)")).toBeVisible();
-  await expect(disk.getByText("1 firing")).toBeVisible({ timeout: 45_000 });
-  await expect(disk.getByRole("list", { name: "Alerts of AlwaysThere" })).toContainText('{severity="info"}');
   await expect(disk.getByRole("button", { name: /^Remove/ })).toHaveCount(0);
   await disk.getByRole("button", { name: "View" }).click();
   await expect(page.getByText("It is read from disk")).toBeVisible();
@@ -70,6 +69,9 @@ test("rule files: how they stand, one written with its fault shown at its line, 
   await expect(stored).toHaveCount(0);
   await page.getByRole("button", { name: "Undo" }).last().click();
   await expect(stored).toBeVisible();
+
+  await expect(disk.getByText("1 firing")).toBeVisible({ timeout: 60_000 });
+  await expect(disk.getByRole("list", { name: "Alerts of AlwaysThere" })).toContainText('{severity="info"}');
 
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
