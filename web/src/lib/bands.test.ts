@@ -4,7 +4,7 @@ import { bandOver, marksFor, marksOver } from "./bands";
 
 const range = { from_ms: 1_000_000, to_ms: 1_060_000, step_ms: 20_000, resolution: "10s" as const, now_ms: 0, complete_to_ms: 0 };
 const iso = (ms: number) => new Date(ms).toISOString();
-const answer = (over: Partial<BandsAnswer>): BandsAnswer => ({ unit: "ns", ts: [1_000_000, 1_020_000, 1_040_000], expected: [2, 2, 2], lower: [1, 1, null], upper: [3, 3, null], history_days: 1, incidents: [], deployments: [], ...over });
+const answer = (over: Partial<BandsAnswer>): BandsAnswer => ({ unit: "ns", ts: [1_000_000, 1_020_000, 1_040_000], value: [2, 2, 2], expected: [2, 2, 2], lower: [1, 1, null], upper: [3, 3, null], history_days: 1, incidents: [], deployments: [], ...over });
 
 test("a band lies on the chart's own steps", () => {
   expect(bandOver(range, answer({}))).toEqual({ lower: [1, 1, null], upper: [3, 3, null], label: "expected" });

@@ -1,5 +1,5 @@
-import { axisLabels, describe, expect, test } from "vitest";
-import { ago, format, integer, parts, sig3, stepName, unitFromUCUM } from "./format";
+import { describe, expect, test } from "vitest";
+import { ago, axisLabels, format, integer, parts, sig3, stepName, unitFromUCUM } from "./format";
 
 const plain = (s: string) => s.replaceAll("\u202f", " ");
 
@@ -34,7 +34,7 @@ test.each([[10, "10 s"], [60, "1 min"], [3600, "1 h"], [86400, "1 d"]])("stepNam
 
 test("integer groups thousands", () => expect(plain(integer(1234567))).toBe("1 234 567"));
 
-it.each([
+test.each([
   [[0, 0.02, 0.04, 0.06], "rate", ["0", "1.2 /min", "2.4 /min", "3.6 /min"]],
   [[0, 0.25, 0.5], "rate", ["0", "0.25 /s", "0.50 /s"]],
   [[0, 500, 1000, 1500], "rate", ["0", "0.5 k/s", "1.0 k/s", "1.5 k/s"]],

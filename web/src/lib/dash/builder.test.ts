@@ -27,12 +27,12 @@ describe("builder", () => {
     expect(build(suggested({ name: "x", type: "gauge" }))).toBe("x");
   });
   it("knows the unit", () => {
-    const known = [{ name: "b_total", type: "counter", unit: "By", help: "", series: 1 }];
+    const known = [{ name: "b_total", type: "counter", unit: "By", help: "", series: 1, otel: "" }];
     expect(unitOf({ ...plain, metric: "b_total", course: "rate" }, known)).toBe("bytes/s");
     expect(unitOf({ ...plain, metric: "http_request_duration_seconds_bucket", course: "rate", quantile: 0.9 }, [])).toBe("s");
     expect(unitOf({ ...plain, metric: "x_total", course: "rate" }, [])).toBe("rate");
     expect(unitOf({ ...plain, metric: "x_seconds_bucket", course: "rate", summary: "sum", by: ["le"] }, [])).toBe("s");
     expect(unitOf({ ...plain, metric: "x_seconds_count", course: "rate", summary: "sum" }, [])).toBe("rate");
-    expect(unitOf({ ...plain, metric: "x_seconds", summary: "avg" }, [{ name: "x_seconds", type: "gauge", unit: "seconds", help: "", series: 1 }])).toBe("s");
+    expect(unitOf({ ...plain, metric: "x_seconds", summary: "avg" }, [{ name: "x_seconds", type: "gauge", unit: "seconds", help: "", series: 1, otel: "" }])).toBe("s");
   });
 });
