@@ -33,7 +33,7 @@ const (
 //
 //	TIDEMARK_SIMSHOP=/path/to/simshop [TIDEMARK_SEED=3,4,5] go test ./cmd/tidemark -run TestShopQuality -timeout 120m [-update]
 //
-// Without TIDEMARK_SEED it takes those that have a golden file. Detection was tuned on seeds 1 and 2; 3 to 5 are set
+// Without TIDEMARK_SEED it takes those that have a golden file. Detection was tuned on seeds 1 and 2; 3 to 7 are set
 // aside. With TIDEMARK_SHOP_DATA=DIR the shops' data is kept there,
 // and found again by the next run.
 func TestShopQuality(t *testing.T) {
