@@ -16,6 +16,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 400,
   },
-  server: { proxy: { "/api": { target: backend, ws: true, changeOrigin: true } } },
+  server: { proxy: { "/api": { target: backend, ws: true, changeOrigin: true }, "/prometheus": { target: backend, changeOrigin: true } } },
   test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 });
