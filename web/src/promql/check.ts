@@ -23,12 +23,15 @@ export async function faults(text: string): Promise<Diagnostic[]> {
   const tree = ensureSyntaxTree(masked, text.length, PARSE_MS);
   const parser = new Parser(masked.update({}).state); // which takes the whole tree over
   parser.analyze();
-  const found = parser.getDiagnostics().filter((d) => d.to > d.from);
+  const found = parser.getDiagnostics().filter((d) => d.to > d.from).map((d) => ({ ...d, message: inWords(d.message) }));
   if (found.length > 0) return found;
   const refused = await parseFault(plain).catch(() => null); // without an answer nothing is said
   if (refused) return [{ severity: "error", ...placeOf(refused, text) }];
   return tree ? unknown(text, plain, namesOf(tree, plain)) : [];
 }
+
+/** The types of PromQL as its manual names them. */
+const inWords = (message: string) => message.replace(/\bvector\b/g, "instant vector").replace(/\bmatrix\b/g, "range vector");
 
 type Tree = NonNullable<ReturnType<typeof ensureSyntaxTree>>;
 
