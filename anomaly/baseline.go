@@ -161,7 +161,7 @@ func (b *baseline) note(residual float64) {
 }
 
 // remember moves a bin of today, two bins after it began, into Yesterday, where
-// what came on earlier days fades. What came once excuses a fifth of itself;
+// what came on earlier days fades. What came once excuses a quarter of itself;
 // what came twice is usual.
 func (b *baseline) remember(i int) {
 	if b.TodayBin[i] < 0 {
