@@ -13,6 +13,7 @@ import { functionIdentifierTerms, aggregateOpTerms } from "@prometheus-io/codemi
 import { integer } from "@/lib/format";
 import { completionClient, knownMetrics } from "./client";
 import { faults } from "./check";
+import { replace } from "./replace";
 import { theme } from "./theme";
 import css from "./PromField.module.css";
 
@@ -119,19 +120,6 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
       </p>
     </>
   );
-}
-
-/**
- * Replaces a selection without the browser, which would carry the style of what was selected over into the new text:
- * an inline style, against the policy. What closes brackets around a selection is left to CodeMirror.
- */
-function replace(e: InputEvent, v: EditorView): boolean {
-  if (e.isComposing || v.state.selection.main.empty) return false;
-  const text = e.inputType === "insertText" ? e.data : e.inputType.startsWith("deleteContent") ? "" : null;
-  if (text === null || /^[([{"'`]$/.test(text)) return false;
-  v.dispatch({ ...v.state.replaceSelection(text), userEvent: text ? "input.type" : "delete.selection", scrollIntoView: true });
-  e.preventDefault();
-  return true;
 }
 
 const FUNCTIONS = new Map([...functionIdentifierTerms, ...aggregateOpTerms].map((t) => [t.label, t] as const));

@@ -12,6 +12,7 @@ import { aggregateOpTerms, functionIdentifierTerms } from "@prometheus-io/codemi
 import type { RuleProblem } from "@/api/rulefiles";
 import { offsets } from "@/lib/rulefiles";
 import { knownMetrics } from "./client";
+import { replace } from "./replace";
 import { theme } from "./theme";
 import css from "./PromField.module.css";
 
@@ -96,6 +97,7 @@ export default function RulesField({ label, value, onChange, problems, goTo, rea
           tooltips({ position: "fixed" }),
           theme,
           tall,
+          EditorView.domEventHandlers({ beforeinput: replace }),
           // Tab leaves the field, as everywhere; ⌘] and ⌘[ indent.
           keymap.of([{ key: "Mod-]", run: indentMore }, { key: "Mod-[", run: indentLess }, ...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
           EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", ...(readOnly && { "aria-readonly": "true" }) }),
