@@ -134,6 +134,34 @@ func TestTroubleIsFoundAndEnds(t *testing.T) {
 	}
 }
 
+func TestWhatIsPlainToSeeIsSoonOver(t *testing.T) {
+	w := newWorld()
+	usual := conduct{rate: day(600), slowness: 1, failing: 0.002}
+	w.run(26*time.Hour, usual)
+	w.run(4*time.Minute, conduct{rate: day(600), slowness: 1, failing: 0.5})
+	over := w.now
+	w.run(9*time.Minute, usual)
+	ended := 0
+	for _, a := range w.alarms {
+		if a.Detected.Unix() < over-240 {
+			continue
+		}
+		if !a.Ended.IsZero() {
+			ended++
+		}
+	}
+	if ended == 0 {
+		t.Errorf("nine minutes later no alarm has ended; told: %+v", w.alarms)
+	}
+	for _, s := range w.engine.series {
+		for _, o := range s.watch {
+			if o.alarm != nil {
+				t.Errorf("nine minutes later it still goes on: %+v", o.alarm)
+			}
+		}
+	}
+}
+
 func TestADoubledLoadWithoutHarmIsQuiet(t *testing.T) {
 	w := newWorld()
 	w.run(2*24*time.Hour, conduct{rate: day(60), slowness: 1, failing: 0.002})

@@ -79,10 +79,14 @@ func size(observed, expected float64) float64 {
 }
 
 const (
-	closeBelow  = 1.0 / 3 // of the threshold
-	closeAfter  = 300     // seconds without anything to say
-	adoptAfter  = 4 * 3600
-	shortWindow = 10 // minutes; an alarm found in less is over when this much is quiet
+	closeBelow = 1.0 / 3 // of the threshold
+	closeAfter = 300     // seconds without anything to say
+	adoptAfter = 4 * 3600
+
+	// Minutes of the longest window that says whether an alarm goes on: at least ten, but where one minute was enough to
+	// find it, three are to see that it is over.
+	shortWindow = 10
+	briefWindow = 3
 )
 
 // move takes in what a channel found at a step and tells whether an alarm began, changed or ended.
@@ -97,7 +101,7 @@ func (o *open) move(now int64, f finding, threshold float64, loose bool, raise f
 			return nil, false
 		}
 		o.alarm = raise(f)
-		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), int16(max(f.minutes, shortWindow))
+		o.over, o.quiet, o.told, o.window = 0, now, float32(f.score), lasting(f.minutes)
 		o.worst, o.usual = float32(size(f.observed, f.expected)), false
 		if o.habit.daily(o.alarm.Began.Unix(), now, float64(o.worst), loose, severe(o.alarm)) {
 			o.usual = true
@@ -140,6 +144,14 @@ func (o *open) move(now int64, f finding, threshold float64, loose bool, raise f
 		return a, false
 	}
 	return nil, false
+}
+
+// lasting is the longest window that says whether an alarm goes on which one of so many minutes found.
+func lasting(minutes int64) int16 {
+	if minutes <= 1 {
+		return briefWindow
+	}
+	return int16(max(minutes, shortWindow))
 }
 
 // usable says whether a window may speak for a channel: not with what an earlier alarm was about, and while an alarm

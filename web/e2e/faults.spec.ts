@@ -29,7 +29,7 @@ const COPIES = 30; // Two and a half hours.
 const SPAN_COPIES = 14;
 const DETECT_MS = 150_000;
 const APART_MS = 2 * 60_000; // What begins within five minutes of the last sign of another belongs to it.
-const OVER_MS = 18 * 60_000; // What the last ten minutes show counts, and then five more must be quiet.
+const OVER_MS = 18 * 60_000; // What the last ten minutes show may count, and then five more must be quiet.
 
 /** Slack's incoming webhook, as far as it matters here. */
 interface SlackMessage {
