@@ -65,13 +65,13 @@ func TestSQLFormats(t *testing.T) {
 // What changes anything is refused, also when a setting tries to allow it first.
 func TestSQLOnlyReads(t *testing.T) {
 	p := share(t)
-	before := p.count(t, "SELECT count() FROM settings")
+	before := p.count(t, "SELECT count() FROM schema_migrations FINAL")
 	for _, query := range []string{
-		"INSERT INTO settings (key, value) VALUES ('a', 'b')",
-		"INSERT INTO settings (key, value) SELECT 'a', 'b'",
-		"DROP TABLE settings",
-		"ALTER TABLE settings DELETE WHERE 1",
-		"TRUNCATE TABLE settings",
+		"INSERT INTO schema_migrations (number, name) VALUES (99, 'b')",
+		"INSERT INTO schema_migrations (number, name) SELECT 99, 'b'",
+		"DROP TABLE schema_migrations",
+		"ALTER TABLE schema_migrations DELETE WHERE 1",
+		"TRUNCATE TABLE schema_migrations",
 		"CREATE TABLE t (a Int8) ENGINE = Memory",
 		"SYSTEM SHUTDOWN",
 		"SELECT 1 SETTINGS readonly = 0",
@@ -87,8 +87,8 @@ func TestSQLOnlyReads(t *testing.T) {
 			t.Errorf("%q: stderr has %q, want one line", query, said)
 		}
 	}
-	if after := p.count(t, "SELECT count() FROM settings"); after != before {
-		t.Errorf("settings has %d rows, had %d", after, before)
+	if after := p.count(t, "SELECT count() FROM schema_migrations FINAL"); after != before {
+		t.Errorf("schema_migrations has %d rows, had %d", after, before)
 	}
 }
 
