@@ -57,11 +57,17 @@ export function Now({ open, silent }: { open: readonly Incident[] | undefined; s
             <VolumeX size={14} aria-hidden /> <strong>{s.service}</strong> {silenceWords(s, now)}
           </Link>
         ))}
+        {silent && silent.length > SHOWN && <p className={css.faint}>{plural(silent.length - SHOWN, "more silent service")}, see State</p>}
         {troubles.slice(0, SHOWN).map((t) => (
           <Link key={t.host} to={"/dashboards/$id" as never} params={{ id: "hosts" } as never} search={{ "var-host": choiceText([t.host]) } as never} className={css.line}>
             <Server size={14} aria-hidden /> <strong>{t.host}</strong> {t.words}
           </Link>
         ))}
+        {troubles.length > SHOWN && (
+          <Link to="/hosts" className={css.more}>
+            {plural(troubles.length - SHOWN, "more host")} with little left
+          </Link>
+        )}
       </div>
       <Deploys deploys={deploys} now={now} />
     </section>
