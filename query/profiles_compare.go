@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -406,7 +407,7 @@ func percentOf(share float64) string {
 // quantity writes a value with a unit that a person reads.
 func quantity(v float64, unit string) string {
 	if unit == "nanoseconds/s" {
-		return fmt.Sprintf("%.3g cores", v/1e9)
+		return threeDigits(v/1e9) + " cores"
 	}
 	base, per, _ := strings.Cut(unit, "/")
 	suffix := ""
@@ -428,9 +429,17 @@ func quantity(v float64, unit string) string {
 		"bytes":       {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}},
 	}[base]
 	for _, s := range scales {
-		if v >= s.at || s.at == 1 {
-			return fmt.Sprintf("%.3g %s%s", v/s.at, s.name, suffix)
+		if v >= 0.976*s.at || s.at == 1 { // 1,010 KiB are 0.986 MiB
+			return threeDigits(v/s.at) + " " + s.name + suffix
 		}
 	}
-	return fmt.Sprintf("%.3g %s%s", v, base, suffix)
+	return threeDigits(v) + " " + base + suffix
+}
+
+// threeDigits writes a number with three significant digits, and never as a power of ten.
+func threeDigits(v float64) string {
+	if math.Abs(v) >= 999.5 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return fmt.Sprintf("%.3g", v)
 }

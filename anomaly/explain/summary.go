@@ -250,7 +250,7 @@ func amount(v float64, unit string) string {
 // bytes writes an amount of memory.
 func bytes(v float64) string {
 	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if v < 1024 {
+		if v < 999.5 {
 			return fmt.Sprintf("%.3g %s", v, unit)
 		}
 		v /= 1024

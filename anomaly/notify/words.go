@@ -74,7 +74,7 @@ func rate(v float64) string {
 
 func bytesText(v float64) string {
 	for _, u := range []string{"B", "kB", "MB", "GB"} {
-		if v < 1000 {
+		if v < 999.5 {
 			return fmt.Sprintf("%.3g %s", v, u)
 		}
 		v /= 1000
