@@ -9,14 +9,15 @@ export interface Comparison {
   missing: Incident[];
 }
 
-/** What begins within so long of the other's end is still about the same. */
+/** What begins within so long of the other's end is still about the same; and what was opened so shortly before the end
+ * of a backtest may be too young for it, which judges whole minutes. */
 const SLACK_MS = 5 * 60_000;
 
 /**
  * The same setting gives the same ids. Another one may begin an incident with another alarm: then those are the same
  * that have a service in common and overlap. What only people's own rules opened is no matter of sensitivity.
  */
-export function compare(would: readonly Incident[], were: readonly Incident[]): Comparison {
+export function compare(would: readonly Incident[], were: readonly Incident[], until: number): Comparison {
   const left = new Map(were.filter((i) => !ruled(i)).map((i) => [i.id, i]));
   const same = new Map<string, Incident>();
   const take = (w: Incident, i: Incident | undefined) => {
@@ -26,7 +27,7 @@ export function compare(would: readonly Incident[], were: readonly Incident[]): 
   };
   for (const w of would) take(w, left.get(w.id));
   for (const w of would) if (!same.has(w.id)) take(w, [...left.values()].find((i) => overlap(w, i) && i.services.some((s) => w.services.includes(s))));
-  return { same, missing: [...left.values()] };
+  return { same, missing: [...left.values()].filter((i) => (moment(i.detected_at) ?? 0) < until - SLACK_MS) };
 }
 
 const ruled = (i: Incident) => (i.alarms ?? []).length > 0 && i.alarms!.every((a) => a.subject.rule);

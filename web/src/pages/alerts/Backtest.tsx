@@ -50,7 +50,7 @@ export function Backtest({ draft, changed }: { draft: Sensitivity; changed: bool
       const request = { from: new Date(to - Number(days) * 86_400_000).toISOString(), to: new Date(to).toISOString(), sensitivity: draft };
       const incidents = await backtest(request, (done) => !control.signal.aborted && setState((s) => (s.kind === "running" ? { ...s, done } : s)), control.signal);
       const opened = await get<IncidentsAnswer>("/incidents", { from: request.from, to: request.to, limit: MOST }, control.signal);
-      setState({ kind: "done", incidents, real: compare(incidents, opened.incidents), days: Number(days), of: draft });
+      setState({ kind: "done", incidents, real: compare(incidents, opened.incidents, to), days: Number(days), of: draft });
     } catch (e) {
       if (!control.signal.aborted) setState({ kind: "failed", text: faultOf(e).text });
     }
