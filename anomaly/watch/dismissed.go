@@ -29,6 +29,23 @@ func (d dismissed) add(inc anomaly.Incident) {
 	}
 }
 
+// dismiss dismisses what goes on of an incident as it is now: an alarm may have grown since it was last told. Called with
+// mu held.
+func (w *Watch) dismiss(inc anomaly.Incident) {
+	w.dismissed.add(inc)
+	if w.engine == nil {
+		return
+	}
+	about := dismissed{}
+	about.add(inc)
+	w.each(func(o *open) {
+		k := slotIn(*o.alarm)
+		if _, ok := about[k]; ok {
+			w.dismissed[k] = *o.alarm
+		}
+	})
+}
+
 // silent says whether an alarm was dismissed and is no worse than it was then. One that is worse is not any more.
 func (d dismissed) silent(a anomaly.Alarm) bool {
 	was, ok := d[slotIn(a)]

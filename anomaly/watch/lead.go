@@ -98,7 +98,7 @@ func (w *Watch) follow(ctx context.Context) {
 		if !ok || cur.Status != "open" || !inc.ByHand || !inc.UpdatedAt.After(cur.UpdatedAt) {
 			continue
 		}
-		w.dismissed.add(cur)
+		w.dismiss(cur)
 		w.keeper.put(inc)
 	}
 }

@@ -124,8 +124,14 @@ func noWorse(a, normal anomaly.Alarm) bool {
 	if normal.Observed < normal.Expected { // fewer requests, or cache hits
 		return a.Observed*worse >= normal.Observed
 	}
+	if normal.Symptom == anomaly.SymptomErrors && normal.Observed >= mostFail {
+		return true
+	}
 	return a.Observed <= normal.Observed*worse
 }
+
+// mostFail is a share of failing requests beyond which it does not get worse: whoever accepted it knows.
+const mostFail = 0.5
 
 // Sensitivity is how sensitive detection is.
 func (w *Watch) Sensitivity() Settings {
@@ -277,7 +283,7 @@ func (w *Watch) close(ctx context.Context, id string) (inc anomaly.Incident, don
 		return inc, false, err
 	}
 	now := w.o.Now().UTC()
-	w.dismissed.add(inc)
+	w.dismiss(inc)
 	inc.Alarms = ended(inc.Alarms, now)
 	inc.Status, inc.ResolvedAt, inc.UpdatedAt, inc.ByHand = "resolved", &now, now, true
 	if err := w.save(ctx, inc); err != nil {
