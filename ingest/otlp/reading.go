@@ -188,16 +188,29 @@ func (r *reading) beginHTTP(w http.ResponseWriter) *body {
 	return b
 }
 
-// take counts bytes that are held.
+// take counts bytes that are held. Where they would be too many, others are given up first, or this one.
 func (b *body) take(n int) error {
-	if cause := b.givenUp(); cause != nil {
-		return cause
-	}
-	b.leased.Add(int64(n))
-	if b.reading.held.Add(int64(n)) > b.reading.limit {
+	for b.givenUp() == nil {
+		if b.reading.reserve(int64(n)) {
+			b.leased.Add(int64(n))
+			break
+		}
 		b.reading.shed()
 	}
 	return b.givenUp()
+}
+
+// reserve counts bytes unless that would be more than may be held.
+func (r *reading) reserve(n int64) bool {
+	for {
+		held := r.held.Load()
+		if held+n > r.limit {
+			return false
+		}
+		if r.held.CompareAndSwap(held, held+n) {
+			return true
+		}
+	}
 }
 
 func (r *reading) uncount(b *body) { r.held.Add(-b.leased.Swap(0)) }
