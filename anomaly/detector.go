@@ -28,6 +28,7 @@ type state struct {
 	Residual    tail
 	Trust       trust
 	Habit       habit
+	Peaks       peaks
 	Value, Hour novelty // of the value, and of its mean over about an hour
 	HourMean    float64
 	Previous    float64 // value
@@ -137,6 +138,8 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 	z := math.Abs(e.excess) / e.sigma
 
 	contextual, weight := d.contextual(x, z, e)
+	usualPeak := s.Peaks.observe(x, e.value, hourOf(at), contextual)
+	contextual, weight = contextual*usualPeak, weight*usualPeak
 	novel := d.novel(at, x) / (1 + settings.NovelFatigue*max(0, s.Alarms-settings.NovelFatigueFrom))
 	score, channel := contextual, ChannelResidual
 	if novel > contextual {
@@ -147,9 +150,9 @@ func (d *Detector) judge(at int64, v, x float64) Verdict {
 
 	threshold := d.threshold()
 	score = d.persistent(score)
-	usual := s.Habit.takesOff()
+	usual := s.Habit.takesOff(at, s.Step.Step)
 	if !s.Incident.Open && s.N > settings.Warm {
-		s.Habit.learn(score)
+		s.Habit.learn(at, score)
 	}
 	if score > settings.HabitFrom {
 		score = max(settings.HabitFrom, score-usual)
@@ -193,15 +196,16 @@ func (d *Detector) pass(at int64, elapsed, x float64) {
 
 // contextual is the surprise in view of the level, the time of day and the last
 // few values, and the share that the residual's own surprise has in it. It
-// counts as far as these contexts explain the series at all, and not for
-// series that mostly repeat one value.
+// counts as far as these contexts explain the series at all, and less or not at
+// all for series that mostly repeat one value.
 func (d *Detector) contextual(x, z float64, e expectation) (surprise, weight float64) {
 	s := &d.state
 	s.Trust.learn(x, e, s.N)
 	weight = s.Trust.of(s.Trust.Error)
 	long := s.Residual.surprise(z, residualShape()) * weight
 	brief, ok := s.Short.observe(x, e.residual, s.Base.Level, s.N, s.Incident.points())
-	if s.Ties > settings.Ties {
+	varies := clamp((settings.Ties+settings.TiesWidth-s.Ties)/(2*settings.TiesWidth), 0, 1)
+	if varies == 0 {
 		return 0, 0
 	}
 	if ok {
@@ -209,7 +213,7 @@ func (d *Detector) contextual(x, z float64, e expectation) (surprise, weight flo
 		brief *= s.Trust.of(s.Short.Abs) * e.unexcused()
 		long = max((1-w)*long+w*brief, settings.ShortAlone*s.Trust.smooth(s.Short.Abs)*brief)
 	}
-	rest := 1 / (1 + settings.Fatigue*max(0, s.Tired-settings.FatigueFrom))
+	rest := varies / (1 + settings.Fatigue*max(0, s.Tired-settings.FatigueFrom))
 	d.tire(long * rest)
 	return long * rest, weight * rest
 }

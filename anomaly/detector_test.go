@@ -72,6 +72,26 @@ func TestQuietSeriesStayQuiet(t *testing.T) {
 			return f(t)
 		}
 	}
+	transfers := func(rng *rand.Rand) func(time.Time) float64 { // the same amount each time, twice or so a day
+		return func(time.Time) float64 {
+			if rng.Float64() < 2.0/288 {
+				return 5e6 * (1 + 0.005*rng.Float64())
+			}
+			return 60 + 30*rng.Float64()
+		}
+	}
+	jobs := func(rng *rand.Rand) func(time.Time) float64 { // one at a full hour, now and then
+		f, goes, now := daily(rng, 15), false, time.Time{}
+		return func(t time.Time) float64 {
+			if hour := t.Truncate(time.Hour); hour != now {
+				now, goes = hour, rng.Float64() < 0.15
+			}
+			if goes && t.Minute() < 3 {
+				return f(t) * (1.3 + 0.2*rng.Float64())
+			}
+			return f(t)
+		}
+	}
 	for _, c := range []struct {
 		name string
 		step time.Duration
@@ -86,6 +106,8 @@ func TestQuietSeriesStayQuiet(t *testing.T) {
 		{"mostly nothing", time.Minute, zeros, 1},
 		{"a slow random walk", time.Minute, random, 1},
 		{"a batch every night", time.Minute, batch, 3}, // of 8 nights: it is not learned in four
+		{"transfers of one size", 5 * time.Minute, transfers, 2},
+		{"jobs at full hours", time.Minute, jobs, 2},
 	} {
 		d, e := New(Config{}), episodes{from: monday.AddDate(0, 0, 4)}
 		run(d, c.step, 12*day*time.Second, c.make(rand.New(rand.NewPCG(1, 2))), e.see)

@@ -44,11 +44,13 @@ type tuning struct {
 	TrustLow, TrustHigh, TrustLeast float64
 	MostError, MostSpread           float64 // deviations, and spreads, by which one value teaches trust at most
 	Agree                           float64 // share of the lesser of two surprises
-	Ties                            float64 // share of repeated values from which on only novelty counts
+	Ties, TiesWidth                 float64 // share of repeated values at which half of the context counts; none or all of it this much above or below
 	Fatigue, FatigueFrom            float64 // per contextual alarm of late beyond so many
 	NovelFatigue, NovelFatigueFrom  float64 // the same for novelty, per run of alarms of late
 	Sustained, SustainedFrom        float64 // share of what the least of three surprises in a row has beyond so many nats
 	Habit, HabitFrom, HabitRate     float64 // share of what a series' habit of scores beyond so many nats takes off; their usual rate
+	HabitJobs, HabitJobsPrior       float64 // the same for its minutes of the hour; values at the rate of all of them, to begin with
+	Peak, PeakNear, PeakAbove       float64 // per burst before beyond one that went as far, to that part of the way; bursts have a surprise above
 	Warm                            float64 // values
 
 	// Incidents.
@@ -68,8 +70,8 @@ var settings = tuning{
 
 	NovelUnit: 7, NovelOwn: 0.35, NovelXi: 0.25, Novel: 1.05, HourRate: 0.204, HourRateStep: 1.2, HourShare: 0.86, SpreadRate: 0.0002, SpreadFloor: 0.001, Grain: 0.2,
 
-	TrustLow: 0.461, TrustHigh: 0.6, TrustLeast: 0.63, MostError: 10, MostSpread: 6, Agree: 0.235, Ties: 0.487, Fatigue: 0.233, FatigueFrom: 11.1,
-	NovelFatigue: 0.12, NovelFatigueFrom: 4, Sustained: 0.5, SustainedFrom: 5, Habit: 0.5, HabitFrom: 5, HabitRate: 0.003, Warm: 60,
+	TrustLow: 0.461, TrustHigh: 0.6, TrustLeast: 0.63, MostError: 10, MostSpread: 6, Agree: 0.2, Ties: 0.65, TiesWidth: 0.2, Fatigue: 0.233, FatigueFrom: 11.1,
+	NovelFatigue: 0.18, NovelFatigueFrom: 4, Sustained: 0.5, SustainedFrom: 5, Habit: 0.5, HabitFrom: 5, HabitRate: 0.003, HabitJobs: 0.5, HabitJobsPrior: 500, Peak: 0.3, PeakNear: 0.02, PeakAbove: 6, Warm: 60,
 
 	CloseBelow: 0.15, CloseAfter: 10, AdoptAfter: 14400, AdoptPoints: 24,
 }

@@ -8,7 +8,7 @@ import (
 
 // stateVersion changes whenever the fields of state do; a state of another
 // version is refused and learned again from history.
-const stateVersion = 3
+const stateVersion = 4
 
 // MarshalBinary gives what the detector has learned: a version byte and the
 // fields of state in order, little endian.
@@ -46,6 +46,9 @@ func (s *state) check() error {
 		if k.Len < 0 || k.Len > sketchSize {
 			return fmt.Errorf("sketch of %d values", k.Len)
 		}
+	}
+	if p := &s.Peaks; p.Len < 0 || p.Len > peaksKept || p.Next < 0 || p.Next >= peaksKept {
+		return fmt.Errorf("%d bursts, next %d", p.Len, p.Next)
 	}
 	b := &s.Base
 	for _, bin := range []int32{b.Bin, b.TodayBin[0], b.TodayBin[1]} {

@@ -86,6 +86,13 @@ func least(s span) float64 {
 	return 1.20
 }
 
+// What is slower by less than leastNanoseconds is nobody's trouble, unless it is leastTimes slower: a busy neighbour on the
+// machine makes 50 µs 70.
+const (
+	leastNanoseconds = 200_000
+	leastTimes       = 3
+)
+
 // leastSlower is ln of what is below any slowdown worth an alarm; see slow.
 const leastSlower = 0.058
 
@@ -116,13 +123,14 @@ func (s *series) slow(w span, sp spread, load, shift float64) finding {
 	typical := math.Exp(s.usual.mean)
 	f := finding{sample: n, minutes: w.minutes, fine: w.fine, observed: typical * factor, expected: typical}
 	excused := queued(load)
-	edge := max(least(w), excused)
+	matters := min(1+leastNanoseconds/typical, leastTimes)
+	edge := max(least(w), excused, matters)
 	f.lower, f.upper = typical/edge, typical*edge
 	if factor >= edge {
 		f.score = nats((mean - max(0, float64(sp.bias))) / math.Sqrt(s.usual.variance/apart+sp.variance()))
 	}
 	// A small share of requests that became very slow does not move the mean, but the tail.
-	if share := float64(w.tail) / n; share >= 0.2+0.2*math.Max(0, load-1.25) && factor >= max((1+least(w))/2, excused) {
+	if share := float64(w.tail) / n; share >= 0.2+0.2*math.Max(0, load-1.25) && factor >= max((1+least(w))/2, excused, (1+matters)/2) {
 		more, _ := anomaly.CountSurprise(share*apart, 0.1*apart, 25)
 		f.score = max(f.score, more)
 	}

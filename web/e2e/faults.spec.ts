@@ -1,5 +1,5 @@
 // The demo's faults, one after the other: each leads to one incident with the right origin, and ends with the message
-// at a local chat. A shop needs a past to be known by: five minutes of real traffic are stored again for every five
+// at a local chat. A shop needs a past to be known by: ten minutes of real traffic are stored again for every ten
 // minutes of the hours before. It takes its time, and is run when asked for: E2E_FAULTS=first (half an hour),
 // E2E_FAULTS=all (an hour and a quarter: each fault must be over before the next, or they would be one incident), or names of
 // faults with commas between. A fault that fails does not keep the others from being tried.
@@ -24,9 +24,9 @@ const asked = process.env.E2E_FAULTS ?? "";
 const faults = asked === "all" ? ALL : asked === "first" ? ALL.slice(0, 1) : ALL.filter((e) => asked.split(",").includes(e.fault));
 
 const RATE = 6;
-const PAST_MINUTES = 5;
-const COPIES = 30; // Two and a half hours.
-const SPAN_COPIES = 14;
+const PAST_MINUTES = 10;
+const COPIES = 15; // Two and a half hours.
+const SPAN_COPIES = 7;
 const DETECT_MS = 150_000;
 const APART_MS = 2 * 60_000; // What begins within five minutes of the last sign of another belongs to it.
 const OVER_MS = 18 * 60_000; // What the last ten minutes show may count, and then five more must be quiet.
@@ -48,7 +48,7 @@ interface Listed {
 
 test("the demo's faults lead to one incident each, with the right origin, and a message in the chat", async ({ page }) => {
   test.skip(faults.length === 0, "set E2E_FAULTS=first, all, or names with commas between");
-  test.setTimeout((8 + faults.length * 22) * 60_000);
+  test.setTimeout((13 + faults.length * 22) * 60_000);
   const chat = await Receiver.start();
   const product = await Product.start(["--self-telemetry=false", "--notify-allow=loopback"]);
   const demo = await Demo.start(product.otlpGRPC, RATE);
@@ -127,7 +127,7 @@ async function since(product: Product, began: number): Promise<string> {
 }
 
 /**
- * Stores the last five full minutes again: their rollups for each five minutes of the hours before, of which normal is
+ * Stores the last ten full minutes again: their rollups for each ten minutes of the hours before, of which normal is
  * learned, and their spans for the last hour of them, with which the requests that suffer are compared.
  */
 async function repeatIntoThePast(product: Product): Promise<void> {
