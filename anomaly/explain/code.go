@@ -317,9 +317,9 @@ func codeOnly(alarms []anomaly.Alarm) bool {
 func concludeCode(inc *anomaly.Incident) {
 	slices.SortStableFunc(inc.Alarms, func(a, b anomaly.Alarm) int { return compare(b.Code.Share, a.Code.Share) })
 	inc.RootCauses = codeCauses(inc.Alarms)
-	lead := inc.Alarms[0]
-	inc.Title = title(lead)
-	said := []string{lead.Code.Text()}
+	first := inc.Alarms[0]
+	inc.Title = title(first)
+	said := []string{first.Code.Text()}
 	if n := len(inc.Alarms) - 1; n > 0 {
 		names := []string{}
 		for _, a := range inc.Alarms[1:] {

@@ -154,6 +154,13 @@ func TestGroupUpdatesAndComesBack(t *testing.T) {
 	if inc.Status != "resolved" || len(inc.Alarms) != 1 {
 		t.Error("the incident given was changed")
 	}
+
+	other := alarm("payment", anomaly.SymptomErrors, 11)
+	other.Subject.Operation = "POST /refunds"
+	g = Group([]anomaly.Incident{inc}, []anomaly.Alarm{other}, shopGraph())
+	if len(g.Changed) != 1 || g.Changed[0].ID != inc.ID || !strings.Contains(g.Changed[0].Title, "POST /refunds") {
+		t.Errorf("after something else of the service failed: %+v", g.Changed)
+	}
 }
 
 // TestOrder: cause before symptom, missing traffic last.

@@ -19,14 +19,26 @@ func summarize(inc *anomaly.Incident, g *Graph) {
 	if len(inc.Alarms) == 0 {
 		return
 	}
-	lead := inc.Alarms[0]
-	inc.Title = title(lead)
+	inc.Title = title(lead(*inc))
 	if codeOnly(inc.Alarms) {
 		concludeCode(inc)
 	}
 	if len(inc.RootCauses) == 0 {
 		inc.RootCauses = fromAlarms(inc.Alarms)
 	}
+}
+
+// lead is the alarm that an incident is named after: the likely cause, and of an incident that came back that of what
+// goes on now, which may be about another operation than what is over.
+func lead(inc anomaly.Incident) anomaly.Alarm {
+	if inc.Flaps > 0 {
+		for _, a := range inc.Alarms {
+			if a.Ended.IsZero() && !a.Supports() {
+				return a
+			}
+		}
+	}
+	return inc.Alarms[0]
 }
 
 // order sorts alarms from the likely cause to the symptoms. Trouble climbs from callee to caller, so the alarm with
