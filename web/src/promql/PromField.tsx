@@ -1,11 +1,10 @@
-// An editor of PromQL: completion, help under the pointer, squiggles where it cannot be read. It lives in a shadow
-// root, because there CodeMirror's styles are adopted sheets, which the content security policy allows.
+// An editor of PromQL: completion, help under the pointer, squiggles where it cannot be read.
 import { useEffect, useRef, useState } from "react";
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, linter, lintKeymap, setDiagnosticsEffect } from "@codemirror/lint";
-import { EditorState, Prec } from "@codemirror/state";
+import { type Extension, Prec } from "@codemirror/state";
 import { EditorView, hoverTooltip, keymap, placeholder as placeholderOf, tooltips } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
@@ -13,8 +12,7 @@ import { functionIdentifierTerms, aggregateOpTerms } from "@prometheus-io/codemi
 import { integer } from "@/lib/format";
 import { completionClient, knownMetrics } from "./client";
 import { faults } from "./check";
-import { replace } from "./replace";
-import { theme } from "./theme";
+import { useEditor } from "./useEditor";
 import css from "./PromField.module.css";
 
 interface Props {
@@ -38,78 +36,23 @@ const highlight = HighlightStyle.define([
 ]);
 
 export default function PromField({ label, value, onChange, onRun, placeholder, autoFocus }: Props) {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
-  const latest = useRef({ onChange, onRun });
-  latest.current = { onChange, onRun };
-  const shown = useRef(value);
   const [said, setSaid] = useState<Diagnostic | null>(null);
-
+  const run = useRef(onRun);
+  run.current = onRun;
+  const { host, view } = useEditor({
+    label,
+    value,
+    onChange,
+    extensions: () => {
+      const promql = new PromQLExtension().activateLinter(false).setComplete({ remote: completionClient });
+      return { own: [field(promql, placeholder, run), spoken(setSaid)], destroy: () => promql.destroy() };
+    },
+  });
   useEffect(() => {
-    const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
-    const run = (e: EditorView) => {
-      if (!latest.current.onRun) return false;
-      closeCompletion(e); // it would lie over the answer
-      latest.current.onRun();
-      return true;
-    };
-    const promql = new PromQLExtension().activateLinter(false).setComplete({ remote: completionClient });
-    const v = new EditorView({
-      parent: root,
-      root,
-      state: EditorState.create({
-        doc: shown.current,
-        extensions: [
-          history(),
-          bracketMatching(),
-          closeBrackets(),
-          EditorView.lineWrapping,
-          placeholderOf(placeholder ?? "sum by (service_name) (rate(…[$__rate_interval]))"),
-          syntaxHighlighting(highlight),
-          autocompletion({ activateOnTyping: true, maxRenderedOptions: 60 }),
-          promql.asExtension(),
-          linter((e) => faults(e.state.doc.toString()), { delay: 350 }),
-          hoverTooltip(help, { hoverTime: 300 }),
-          tooltips({ position: "fixed", parent: undefined }),
-          theme,
-          EditorView.domEventHandlers({ beforeinput: replace }),
-          Prec.highest(
-            keymap.of([
-              { key: "Enter", run: (e) => (completionStatus(e.state) === "active" ? acceptCompletion(e) : run(e)) },
-              { key: "Shift-Enter", run: insertNewlineAndIndent },
-              { key: "Mod-Enter", run },
-              { key: "Mod-Space", run: startCompletion },
-            ]),
-          ),
-          keymap.of([...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
-          EditorView.updateListener.of((u) => {
-            for (const t of u.transactions) for (const e of t.effects) if (e.is(setDiagnosticsEffect)) setSaid(e.value[0] ?? null);
-            if (!u.docChanged) return;
-            shown.current = u.state.doc.toString();
-            latest.current.onChange(shown.current);
-          }),
-        ],
-      }),
-    });
-    view.current = v;
     // It comes late: whoever has begun elsewhere is not taken away from there.
-    if (autoFocus && document.activeElement === document.body) v.focus();
-    return () => {
-      v.destroy();
-      promql.destroy();
-      view.current = null;
-    };
-    // One editor as long as it is on the page; what changes comes through the reference.
+    if (autoFocus && document.activeElement === document.body) view.current?.focus();
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [label]);
-
-  useEffect(() => {
-    const v = view.current;
-    if (!v || value === shown.current) return;
-    shown.current = value;
-    v.dispatch({ changes: { from: 0, to: v.state.doc.length, insert: value } });
-  }, [value]);
+  }, []);
 
   return (
     <>
@@ -120,6 +63,45 @@ export default function PromField({ label, value, onChange, onRun, placeholder, 
       </p>
     </>
   );
+}
+
+/** What an editor of one expression has. */
+function field(promql: PromQLExtension, placeholder: string | undefined, onRun: { readonly current: (() => void) | undefined }): Extension {
+  const run = (e: EditorView) => {
+    if (!onRun.current) return false;
+    closeCompletion(e); // it would lie over the answer
+    onRun.current();
+    return true;
+  };
+  return [
+    history(),
+    bracketMatching(),
+    closeBrackets(),
+    EditorView.lineWrapping,
+    placeholderOf(placeholder ?? "sum by (service_name) (rate(…[$__rate_interval]))"),
+    syntaxHighlighting(highlight),
+    autocompletion({ activateOnTyping: true, maxRenderedOptions: 60 }),
+    promql.asExtension(),
+    linter((e) => faults(e.state.doc.toString()), { delay: 350 }),
+    hoverTooltip(help, { hoverTime: 300 }),
+    tooltips({ position: "fixed", parent: undefined }),
+    Prec.highest(
+      keymap.of([
+        { key: "Enter", run: (e) => (completionStatus(e.state) === "active" ? acceptCompletion(e) : run(e)) },
+        { key: "Shift-Enter", run: insertNewlineAndIndent },
+        { key: "Mod-Enter", run },
+        { key: "Mod-Space", run: startCompletion },
+      ]),
+    ),
+    keymap.of([...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
+  ];
+}
+
+/** Tells of the first fault that is marked. */
+function spoken(say: (d: Diagnostic | null) => void): Extension {
+  return EditorView.updateListener.of((u) => {
+    for (const t of u.transactions) for (const e of t.effects) if (e.is(setDiagnosticsEffect)) say(e.value[0] ?? null);
+  });
 }
 
 const FUNCTIONS = new Map([...functionIdentifierTerms, ...aggregateOpTerms].map((t) => [t.label, t] as const));

@@ -1,19 +1,17 @@
-// An editor of rule files: YAML with PromQL in it, squiggles where the server says that it cannot be read. Like
-// PromField it lives in a shadow root, because there CodeMirror's styles are adopted sheets.
-import { useEffect, useRef } from "react";
+// An editor of rule files: YAML with PromQL in it, squiggles where the server says that it cannot be read.
+import { useEffect } from "react";
 import { autocompletion, closeBrackets, closeBracketsKeymap, type CompletionContext, completionKeymap, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, indentUnit, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, lintKeymap, setDiagnostics } from "@codemirror/lint";
-import { EditorState } from "@codemirror/state";
+import type { Extension } from "@codemirror/state";
 import { EditorView, highlightActiveLine, keymap, lineNumbers, tooltips } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { aggregateOpTerms, functionIdentifierTerms } from "@prometheus-io/codemirror-promql/dist/esm/complete/promql.terms";
 import type { RuleProblem } from "@/api/rulefiles";
 import { offsets } from "@/lib/rulefiles";
 import { knownMetrics } from "./client";
-import { replace } from "./replace";
-import { theme } from "./theme";
+import { useEditor } from "./useEditor";
 import css from "./PromField.module.css";
 
 interface Props {
@@ -72,56 +70,23 @@ async function complete(c: CompletionContext): Promise<CompletionResult | null> 
   return { from: word.from, options: [...PROMQL, ...metrics.map((m) => ({ label: m.name, detail: m.type, info: m.help || undefined }))], validFor: /^[\w:]*$/ };
 }
 
+/** What an editor of a file has. */
+const file = (readOnly = false): Extension => [
+  lineNumbers(),
+  history(),
+  bracketMatching(),
+  readOnly ? [] : [closeBrackets(), highlightActiveLine(), autocompletion({ override: [complete], maxRenderedOptions: 60 })],
+  indentUnit.of("  "),
+  yaml,
+  syntaxHighlighting(highlight),
+  tooltips({ position: "fixed" }),
+  tall,
+  // Tab leaves the field, as everywhere; ⌘] and ⌘[ indent.
+  keymap.of([{ key: "Mod-]", run: indentMore }, { key: "Mod-[", run: indentLess }, ...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
+];
+
 export default function RulesField({ label, value, onChange, problems, goTo, readOnly }: Props) {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
-  const latest = useRef(onChange);
-  latest.current = onChange;
-  const shown = useRef(value);
-
-  useEffect(() => {
-    const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
-    const v = new EditorView({
-      parent: root,
-      root,
-      state: EditorState.create({
-        doc: shown.current,
-        extensions: [
-          lineNumbers(),
-          history(),
-          bracketMatching(),
-          readOnly ? [EditorState.readOnly.of(true)] : [closeBrackets(), highlightActiveLine(), autocompletion({ override: [complete], maxRenderedOptions: 60 })],
-          indentUnit.of("  "),
-          yaml,
-          syntaxHighlighting(highlight),
-          tooltips({ position: "fixed" }),
-          theme,
-          tall,
-          EditorView.domEventHandlers({ beforeinput: replace }),
-          // Tab leaves the field, as everywhere; ⌘] and ⌘[ indent.
-          keymap.of([{ key: "Mod-]", run: indentMore }, { key: "Mod-[", run: indentLess }, ...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", ...(readOnly && { "aria-readonly": "true" }) }),
-          EditorView.updateListener.of((u) => {
-            if (!u.docChanged) return;
-            shown.current = u.state.doc.toString();
-            latest.current?.(shown.current);
-          }),
-        ],
-      }),
-    });
-    view.current = v;
-    return () => {
-      v.destroy();
-      view.current = null;
-    };
-  }, [label, readOnly]);
-
-  useEffect(() => {
-    const v = view.current;
-    if (!v || value === shown.current) return;
-    shown.current = value;
-    v.dispatch({ changes: { from: 0, to: v.state.doc.length, insert: value } });
-  }, [value]);
+  const { host, view } = useEditor({ label, value, onChange, readOnly, extensions: () => ({ own: file(readOnly) }) });
 
   useEffect(() => {
     const v = view.current;
@@ -129,7 +94,7 @@ export default function RulesField({ label, value, onChange, problems, goTo, rea
     const text = v.state.doc.toString();
     const found: Diagnostic[] = problems.map((p) => ({ ...offsets(text, p), severity: p.level, message: p.text }));
     v.dispatch(setDiagnostics(v.state, found.sort((a, b) => a.from - b.from)));
-  }, [problems]);
+  }, [problems, view]);
 
   useEffect(() => {
     const v = view.current;
@@ -137,7 +102,7 @@ export default function RulesField({ label, value, onChange, problems, goTo, rea
     const at = v.state.doc.line(Math.min(goTo.line, v.state.doc.lines));
     v.dispatch({ selection: { anchor: at.from + (at.text.length - at.text.trimStart().length) }, scrollIntoView: true });
     v.focus();
-  }, [goTo]);
+  }, [goTo, view]);
 
   return <div ref={host} className={css.field} data-testid="rules-editor" data-prom-field />;
 }
