@@ -504,9 +504,12 @@ func (e *engine) raise(now int64, s *series, p *part, c int, f finding) *anomaly
 	if p != nil {
 		subject.Version, subject.Instance, r = p.version, p.instance, &p.ring
 	}
-	began := r.onset(now, max(f.minutes, 1), func(x cell, mu float64) (float64, float64) { return s.badness(c, x, mu) })
-	if f.fine {
-		began = max(began, now-60)
+	badness := func(x cell, mu float64) (float64, float64) { return s.badness(c, x, mu) }
+	var began int64
+	if e.fine() && f.minutes <= briefWindow && c != traffic {
+		began = r.onsetFine(now, badness)
+	} else {
+		began = r.onset(now, max(f.minutes, 1), badness)
 	}
 	a := &anomaly.Alarm{Subject: subject, Symptom: symptoms[c], Channel: names[c], Began: time.Unix(began, 0).UTC(), Detected: time.Unix(now+e.delay, 0).UTC(),
 		Unit: units[c], Observed: f.observed, Expected: f.expected, Lower: f.lower, Upper: finite(f.upper), Score: f.score, Once: onceInDays(f.score),

@@ -193,3 +193,20 @@ func (r *ring) onset(now, window int64, badness func(c cell, mu float64) (sum, w
 	}
 	return at
 }
+
+// onsetFine is the same by steps of 10 s, over the last three minutes.
+func (r *ring) onsetFine(now int64, badness func(c cell, mu float64) (sum, weight float64)) int64 {
+	best, at := 0.0, now/fineStep-1
+	var sum, weight float64
+	for s := now/fineStep - 1; s > r.newest-fineCells; s-- {
+		if s > r.newest {
+			continue
+		}
+		more, of := badness(r.fine[s%fineCells].cell(), 0)
+		sum, weight = sum+more, weight+of
+		if sum > 0 && weight > 0 && sum*sum/weight > best {
+			best, at = sum*sum/weight, s
+		}
+	}
+	return at * fineStep
+}

@@ -56,7 +56,6 @@ type finding struct {
 	sample             float64
 	noData             bool // nothing at all is heard of the service
 	minutes            int64
-	fine               bool
 }
 
 // strongest keeps the finding that says most.
@@ -121,7 +120,7 @@ func (s *series) slow(w span, sp spread, load, shift float64) finding {
 	mean := float64(w.rank)/n - shift
 	factor := math.Exp(slower)
 	typical := math.Exp(s.usual.mean)
-	f := finding{sample: n, minutes: w.minutes, fine: w.fine, observed: typical * factor, expected: typical}
+	f := finding{sample: n, minutes: w.minutes, observed: typical * factor, expected: typical}
 	excused := queued(load)
 	matters := min(1+leastNanoseconds/typical, leastTimes)
 	edge := max(least(w), excused, matters)
@@ -145,7 +144,7 @@ func (s *series) failing(w span) finding {
 		return finding{}
 	}
 	v := s.failures.Judge(apart, bad, 1)
-	return finding{score: v.Score, observed: v.Value, expected: v.Expected, upper: v.Upper, sample: float64(w.n), minutes: w.minutes, fine: w.fine}
+	return finding{score: v.Score, observed: v.Value, expected: v.Expected, upper: v.Upper, sample: float64(w.n), minutes: w.minutes}
 }
 
 // missing judges requests that do not come.
@@ -156,7 +155,7 @@ func (s *series) missing(w span, k int) finding {
 	}
 	_, fewer := anomaly.CountSurprise(n, mu, s.volume.noise[k].Shape())
 	perSecond := 1 / (60 * float64(max(w.minutes, 1)))
-	return finding{score: fewer, observed: n * perSecond, expected: mu * perSecond, lower: 0.7 * mu * perSecond, upper: math.Inf(1), sample: mu, minutes: w.minutes, fine: w.fine}
+	return finding{score: fewer, observed: n * perSecond, expected: mu * perSecond, lower: 0.7 * mu * perSecond, upper: math.Inf(1), sample: mu, minutes: w.minutes}
 }
 
 // window is which of spans a window counts as when its spread is looked up.

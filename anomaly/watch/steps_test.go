@@ -91,7 +91,7 @@ func TestLiveTroubleIsFoundInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.run(26*time.Hour, usual)
-			w.live(40*time.Minute, usual)
+			w.live(40*time.Minute+40*time.Second, usual) // trouble does not wait for a full minute
 			if len(w.alarms) > 0 {
 				t.Fatalf("nothing happened, but: %+v", w.alarms[0])
 			}
@@ -103,6 +103,9 @@ func TestLiveTroubleIsFoundInTime(t *testing.T) {
 			}
 			if delay := a.Detected.Unix() - began; delay > c.within {
 				t.Errorf("found after %d s, want %d", delay, c.within)
+			}
+			if off := a.Began.Unix() - began; c.within <= 60 && (off < -10 || off > 10) {
+				t.Errorf("told to have begun %d s after it began", off)
 			}
 			w.live(20*time.Minute, usual)
 			for _, s := range w.engine.series {
