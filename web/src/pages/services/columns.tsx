@@ -32,7 +32,7 @@ export const columns: Column<Row>[] = [
   {
     id: "service",
     label: "Service",
-    width: "minmax(150px, 2.2fr)",
+    width: "minmax(160px, 1.5fr)",
     sort: (r) => r.service,
     first: "asc",
     render: (r) => (
@@ -43,7 +43,7 @@ export const columns: Column<Row>[] = [
       </Link>
     ),
   },
-  { id: "state", label: "State", width: "minmax(120px, 1.8fr)", sort: byState, secondary: true, render: (r) => <StateWords row={r} /> },
+  { id: "state", label: "State", width: "minmax(120px, 2.6fr)", sort: byState, secondary: true, render: (r) => <StateWords row={r} /> },
   rate!,
   {
     id: "spark",
@@ -58,7 +58,7 @@ export const columns: Column<Row>[] = [
   {
     id: "version",
     label: "Version",
-    width: "minmax(80px, 120px)",
+    width: "minmax(72px, 96px)",
     sort: (r) => r.versions[0],
     secondary: true,
     minor: true,
