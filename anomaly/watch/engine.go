@@ -440,8 +440,9 @@ func (e *engine) judgeParts(now, longest int64, s *series, threshold float64) {
 			}
 		}
 		for c := range best {
-			if s.watch[c].alarm != nil && p.watch[c].alarm == nil {
-				continue // the whole says it
+			if s.watch[c].alarm != nil && p.watch[c].alarm == nil { // the whole says it, and when it is over it is over
+				p.watch[c].closed = now
+				continue
 			}
 			best[c].score -= penalty
 			e.move(now, s, p, c, best[c], threshold)

@@ -63,7 +63,7 @@ func (w *world) live(d time.Duration, c conduct) {
 	w.engine.step = tickSeconds
 	var stored []query.WatchRow
 	for end := w.now + int64(d/time.Second); w.now < end; {
-		for id := uint64(1); id <= 3; id++ {
+		for id := uint64(1); id <= uint64(len(w.engine.rows)); id++ {
 			stored = append(stored, w.row(id, c.rate(w.now)/6, c))
 		}
 		w.now += tickSeconds
@@ -116,5 +116,27 @@ func TestLiveTroubleIsFoundInTime(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatIsOverIsNotFoundAgainInAnInstance: the long windows of an instance still hold what the whole service was in alarm
+// for.
+func TestWhatIsOverIsNotFoundAgainInAnInstance(t *testing.T) {
+	steady := func(int64) float64 { return 600 }
+	usual := conduct{rate: steady, slowness: 1, failing: 0.0002}
+	w := newWorld()
+	w.engine.know(4, query.WatchSeries{Entry: true, Env: "prod", Service: "cart", Instance: "cart-2"})
+	w.run(26*time.Hour, usual)
+	w.live(40*time.Minute, usual)
+	w.live(4*time.Minute, conduct{rate: steady, slowness: 1, failing: 0.12})
+	over := w.now
+	w.live(40*time.Minute, usual)
+	if w.first(anomaly.SymptomErrors, testStart) == nil {
+		t.Fatal("not found")
+	}
+	for _, a := range w.alarms {
+		if a.Detected.Unix() > over+60 && a.Ended.IsZero() {
+			t.Errorf("%d s after it was over: %+v", a.Detected.Unix()-over, a)
+		}
 	}
 }
