@@ -154,7 +154,7 @@ func (c *CodeChange) Text() string {
 	} else {
 		fmt.Fprintf(&b, " instead of %s", c.Amount(c.Was))
 	}
-	fmt.Fprintf(&b, ", %s of what the service took", percentText(c.Share))
+	fmt.Fprintf(&b, ", %s of what the service took", Percent(c.Share))
 	if d := c.Daily(); d != "" {
 		fmt.Fprintf(&b, ", or %s a day", d)
 	}
@@ -173,20 +173,13 @@ func (c *CodeChange) Text() string {
 	return b.String()
 }
 
-func percentText(v float64) string {
-	if v < .1 {
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*v), ".0") + " %"
-	}
-	return fmt.Sprintf("%.0f %%", 100*v)
-}
-
 // Amount writes a value of the change.
 func (c *CodeChange) Amount(v float64) string {
 	switch {
 	case !c.PerRequest:
-		return percentText(v)
+		return Percent(v)
 	case c.Cost == "alloc":
-		return bytesText(v)
+		return Bytes(v)
 	case v >= 1e9:
 		return fmt.Sprintf("%.3g s", v/1e9)
 	case v >= 1e6:
@@ -195,23 +188,13 @@ func (c *CodeChange) Amount(v float64) string {
 	return fmt.Sprintf("%.3g µs", v/1e3)
 }
 
-func bytesText(v float64) string {
-	for _, u := range []string{"B", "kB", "MB", "GB"} {
-		if v < 999.5 {
-			return fmt.Sprintf("%.3g %s", v, u)
-		}
-		v /= 1000
-	}
-	return fmt.Sprintf("%.3g TB", v)
-}
-
 // Daily writes what the rise comes to in a day; empty where it is not known.
 func (c *CodeChange) Daily() string {
 	switch {
 	case !(c.PerDay > 0) || math.IsInf(c.PerDay, 0):
 		return ""
 	case c.Cost == "alloc":
-		return bytesText(c.PerDay)
+		return Bytes(c.PerDay)
 	case c.PerDay >= 7200:
 		return fmt.Sprintf("%.3g CPU hours", c.PerDay/3600)
 	case c.PerDay >= 120:

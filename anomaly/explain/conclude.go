@@ -80,7 +80,7 @@ func (c *investigation) cause(rank int, x *candidate) anomaly.RootCause {
 	said := []string{sentence(c.reason(x))}
 	if len(x.traits) > 0 && !(x.blame != nil && onlyVersion(x.traits[0])) {
 		t := x.traits[0]
-		said = append(said, fmt.Sprintf("%s of %s requests have %s, %s of the others do.", percent(t.bad), badly(x.symptom), t.text(), percent(t.normal)))
+		said = append(said, fmt.Sprintf("%s of %s requests have %s, %s of the others do.", anomaly.Percent(t.bad), badly(x.symptom), t.text(), anomaly.Percent(t.normal)))
 	}
 	if x.pair != nil {
 		r.Attribute = &anomaly.Attribute{Key: x.pair.key, Value: x.pair.value}
@@ -143,7 +143,7 @@ func (c *investigation) deployed(b *blame) string {
 	if b.same {
 		than = "than of the old version in the same minutes"
 	}
-	return fmt.Sprintf("Version %s of %s was deployed %s; %s of its requests are bad, more %s (%s).", b.Version, b.Service, when, percent(b.now), than, percent(b.was))
+	return fmt.Sprintf("Version %s of %s was deployed %s; %s of its requests are bad, more %s (%s).", b.Version, b.Service, when, anomaly.Percent(b.now), than, anomaly.Percent(b.was))
 }
 
 // sentence begins with a capital and ends with a full stop, unless it begins with a name.
@@ -162,7 +162,7 @@ func sentence(s string) string {
 func (c *investigation) evidence(x *candidate) []anomaly.Evidence {
 	out := []anomaly.Evidence{}
 	if s := x.example(); s != nil {
-		out = append(out, anomaly.Evidence{Type: "trace", Link: "/traces/" + hex.EncodeToString([]byte(s.Trace)) + "?span=" + spanHex(s.ID), Text: fmt.Sprintf("%s %s, %s", s.Service, s.Name, elapsed(float64(s.Duration)))})
+		out = append(out, anomaly.Evidence{Type: "trace", Link: "/traces/" + hex.EncodeToString([]byte(s.Trace)) + "?span=" + spanHex(s.ID), Text: fmt.Sprintf("%s %s, %s", s.Service, s.Name, anomaly.Elapsed(float64(s.Duration)))})
 	}
 	v := c.around()
 	service := x.nodeService()

@@ -224,8 +224,8 @@ func TestTitle(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
-		percent(0): "0 %", percent(0.0004): "under 0.1 %", percent(0.012): "1.2 %", percent(0.02): "2 %", percent(0.996): "100 %",
-		elapsed(950): "1 µs", elapsed(350e3): "0.3 ms", elapsed(42e6): "42 ms", elapsed(1.25e9): "1.2 s", elapsed(42e9): "42 s",
+		anomaly.Percent(0): "0 %", anomaly.Percent(0.0004): "under 0.1 %", anomaly.Percent(0.012): "1.2 %", anomaly.Percent(0.02): "2 %", anomaly.Percent(0.996): "100 %",
+		anomaly.Elapsed(950): "1 µs", anomaly.Elapsed(350e3): "0.3 ms", anomaly.Elapsed(42e6): "42 ms", anomaly.Elapsed(1.25e9): "1.2 s", anomaly.Elapsed(42e9): "42 s",
 		rate(0): "no requests", rate(0.02): "1.2 requests a minute", rate(2.5): "2.5 requests a second", rate(1234): "1234 requests a second",
 		count(1, "request"): "1 request", count(99, "request"): "99 requests", count(1249, "request"): "about 1,200 requests", count(2345678, "request"): "about 2,300,000 requests",
 	} {

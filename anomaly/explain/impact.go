@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tidemarkhq/tidemark/anomaly"
 	"github.com/tidemarkhq/tidemark/query"
 )
 
@@ -99,9 +100,9 @@ func (c *investigation) suffering() string {
 	if i.share < 0.001 || i.requests < 1 {
 		return ""
 	}
-	s := fmt.Sprintf("Since %s UTC %s of %s suffer (%s", c.inc.StartedAt.UTC().Format("15:04"), count(i.requests, "request"), i.entry, percent(i.share))
+	s := fmt.Sprintf("Since %s UTC %s of %s suffer (%s", c.inc.StartedAt.UTC().Format("15:04"), count(i.requests, "request"), i.entry, anomaly.Percent(i.share))
 	if i.here > 1.2*i.share {
-		s += fmt.Sprintf(", %s of those that come through here", percent(i.here))
+		s += fmt.Sprintf(", %s of those that come through here", anomaly.Percent(i.here))
 	}
 	return s + ")."
 }

@@ -362,13 +362,13 @@ func (c *investigation) reason(x *candidate) string {
 		case gap:
 			what = fmt.Sprintf("begin between %s and %s", f.node.service, f.peer)
 		}
-		return fmt.Sprintf("%s of the additional failures %s", percent(f.excess()/max(1, c.excess())), what)
+		return fmt.Sprintf("%s of the additional failures %s", anomaly.Percent(f.excess()/max(1, c.excess())), what)
 	case x.grown != nil && x.symptom != anomaly.SymptomTraffic:
 		g := x.grown
-		times := fmt.Sprintf("%s instead of %s", elapsed(g.during), elapsed(g.before))
+		times := fmt.Sprintf("%s instead of %s", anomaly.Elapsed(g.during), anomaly.Elapsed(g.before))
 		more := ""
 		if c.latency.total > 0 && g.delta > 0.05*c.latency.total {
-			more = fmt.Sprintf(", %s of the additional time", percent(min(1, g.delta/c.latency.total)))
+			more = fmt.Sprintf(", %s of the additional time", anomaly.Percent(min(1, g.delta/c.latency.total)))
 		}
 		switch {
 		case g.kind != own && g.moreCalls():

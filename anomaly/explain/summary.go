@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tidemarkhq/tidemark/anomaly"
 )
@@ -222,67 +221,12 @@ func measured(a anomaly.Alarm) string {
 	return what
 }
 
-// percent writes a ratio.
-func percent(v float64) string {
-	switch v *= 100; {
-	case v == 0:
-		return "0 %"
-	case v < 0.1:
-		return "under 0.1 %"
-	case v < 10:
-		return trim(fmt.Sprintf("%.1f", v)) + " %"
-	}
-	return fmt.Sprintf("%.0f %%", v)
-}
-
-func trim(s string) string { return strings.TrimSuffix(s, ".0") }
-
 // amount writes a value in its unit.
 func amount(v float64, unit string) string {
-	switch unit {
-	case "ns":
-		return elapsed(v)
-	case "1":
-		return percent(v)
-	case "/s":
+	if unit == "/s" {
 		return rate(v)
-	case "s":
-		return elapsed(v * 1e9)
-	case "By":
-		return bytes(v)
-	case "{cpu}":
-		return fmt.Sprintf("%.2g cores", v)
 	}
-	if strings.HasPrefix(unit, "{") { // things that are counted: what says which
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
-	}
-	return strings.TrimSpace(fmt.Sprintf("%.3g %s", v, unit))
-}
-
-// bytes writes an amount of memory.
-func bytes(v float64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if v < 999.5 {
-			return fmt.Sprintf("%.3g %s", v, unit)
-		}
-		v /= 1024
-	}
-	return fmt.Sprintf("%.3g GiB", v)
-}
-
-// elapsed writes nanoseconds.
-func elapsed(ns float64) string {
-	switch d := time.Duration(ns); {
-	case d >= 10*time.Second:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d >= time.Second:
-		return trim(fmt.Sprintf("%.1f", d.Seconds())) + " s"
-	case d >= 10*time.Millisecond:
-		return fmt.Sprintf("%.0f ms", float64(d)/1e6)
-	case d >= 100*time.Microsecond:
-		return trim(fmt.Sprintf("%.1f", float64(d)/1e6)) + " ms"
-	}
-	return fmt.Sprintf("%.0f µs", ns/1e3)
+	return anomaly.Amount(v, unit)
 }
 
 // rate writes requests a second.
@@ -291,9 +235,9 @@ func rate(v float64) string {
 	case v == 0:
 		return "no requests"
 	case v < 1:
-		return trim(fmt.Sprintf("%.1f", v*60)) + " requests a minute"
+		return anomaly.Tenths(v*60) + " requests a minute"
 	case v < 10:
-		return trim(fmt.Sprintf("%.1f", v)) + " requests a second"
+		return anomaly.Tenths(v) + " requests a second"
 	}
 	return fmt.Sprintf("%.0f requests a second", v)
 }

@@ -362,9 +362,9 @@ func (m *Message) since() string {
 func (m *Message) share() string {
 	switch {
 	case m.Affected > 0 && m.Requests > 0:
-		return fmt.Sprintf("%s of requests (%s)", percent(m.Affected), thousands(m.Requests))
+		return fmt.Sprintf("%s of requests (%s)", anomaly.Percent(m.Affected), thousands(m.Requests))
 	case m.Affected > 0:
-		return percent(m.Affected) + " of requests"
+		return anomaly.Percent(m.Affected) + " of requests"
 	case m.Requests > 0:
 		return thousands(m.Requests) + " requests"
 	}
