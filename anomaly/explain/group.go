@@ -14,8 +14,9 @@ import (
 // together is how far apart in time two alarms of connected services may begin and still be one incident.
 const together = 5 * time.Minute
 
-// How long after its end trouble that comes back is still the same: of the same series, and of the same service with
-// the same symptom. What flaps is one incident.
+// How long after its end trouble that comes back where it began is still the same: of the same series, and of the same
+// service with the same symptom. What flaps is one incident. That a caller suffers again says nothing: callers suffer from
+// whatever is wrong below them.
 const (
 	sameSeries  = 30 * time.Minute
 	sameService = 15 * time.Minute
@@ -119,7 +120,7 @@ func (p *grouper) place(a anomaly.Alarm) {
 
 // belongs says whether an alarm is part of an incident: connected to one of its alarms that began within five minutes,
 // or that still goes on (or ended less than five minutes ago) at the same service or one call away (requests that do not
-// come are missed all the way down, later where few come), or what such an alarm was about comes back.
+// come are missed all the way down, later where few come), or what the incident began with comes back.
 func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 	for _, b := range inc.Alarms {
 		if a.Code != nil || b.Code != nil {
@@ -137,7 +138,7 @@ func (p *grouper) belongs(inc *anomaly.Incident, a anomaly.Alarm) bool {
 			if p.graph.adjacent(a, b) || a.Symptom == anomaly.SymptomTraffic && b.Symptom == a.Symptom && p.graph.Connected(a, b) {
 				return true
 			}
-		case comesBack(a, b):
+		case comesBack(a, b) && origin(inc, b):
 			return true
 		}
 	}
@@ -151,6 +152,11 @@ func comesBack(a, b anomaly.Alarm) bool {
 	}
 	after := a.Began.Sub(b.Ended)
 	return after <= sameService || after <= sameSeries && key(a) == key(b)
+}
+
+// origin says whether an alarm of an incident is of the service where it began, as far as is known.
+func origin(inc *anomaly.Incident, b anomaly.Alarm) bool {
+	return b.Subject.Service == inc.Alarms[0].Subject.Service || len(inc.RootCauses) > 0 && b.Subject.Service == inc.RootCauses[0].Service
 }
 
 // overlaps says whether two alarms went on at the same time, give or take five minutes.

@@ -234,3 +234,20 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupAnotherCause: callers suffer from whatever is wrong below them, so that it is the origin that must come back.
+func TestGroupAnotherCause(t *testing.T) {
+	const lat = anomaly.SymptomLatency
+	inc := Group(nil, []anomaly.Alarm{alarm("search", lat, 0), alarm("gateway", lat, 0)}, shopGraph()).Changed[0]
+	inc = Group([]anomaly.Incident{inc}, []anomaly.Alarm{ended(alarm("search", lat, 0), 4), ended(alarm("gateway", lat, 0), 4)}, shopGraph()).Changed[0]
+	at := noon.Add(7 * time.Minute)
+	inc.Status, inc.ResolvedAt = "resolved", &at
+	for origin, same := range map[string]bool{"search": true, "checkout": false} {
+		for _, alarms := range [][]anomaly.Alarm{{alarm("gateway", lat, 14), alarm(origin, lat, 14)}, {alarm("gateway", lat, 14), alarm(origin, lat, 14.5)}} {
+			g := Group([]anomaly.Incident{inc}, alarms, shopGraph())
+			if len(g.Changed) != 1 || (g.Changed[0].ID == inc.ID) != same {
+				t.Errorf("after %s came: %v", origin, sets(g.Changed))
+			}
+		}
+	}
+}
