@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (k *keeper) take(now time.Time, alarms []anomaly.Alarm, g *explain.Graph) [
 			end := lastEnd(inc)
 			inc.Status, inc.ResolvedAt, inc.UpdatedAt = "resolved", &end, now
 			inc.Alarms = ended(inc.Alarms, end)
-			out = append(out, change{incident: inc, kind: Resolved})
+			out = resolved(out, inc)
 		}
 		if inc.Status == "open" || now.Sub(*inc.ResolvedAt) < comeBack {
 			kept = append(kept, inc)
@@ -130,6 +131,16 @@ func (k *keeper) take(now time.Time, alarms []anomaly.Alarm, g *explain.Graph) [
 		}
 	}
 	k.incidents = kept
+	return out
+}
+
+// resolved adds that an incident is over. That its last alarm ended in the same round is no news beside that.
+func resolved(out []change, inc anomaly.Incident) []change {
+	at := slices.IndexFunc(out, func(o change) bool { return o.incident.ID == inc.ID && o.kind == Updated })
+	if at < 0 {
+		return append(out, change{incident: inc, kind: Resolved})
+	}
+	out[at].incident, out[at].kind = inc, Resolved
 	return out
 }
 

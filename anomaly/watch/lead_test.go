@@ -151,6 +151,15 @@ func TestTwoProcessesOnOneStore(t *testing.T) {
 	if all := s.incidents(b, ""); len(all) != 1 || all[0].Status != "resolved" {
 		t.Errorf("after it was over: %+v", all)
 	}
+	over := 0
+	for _, x := range s.told {
+		if strings.Contains(x, string(Resolved)) {
+			over++
+		}
+	}
+	if over != 1 {
+		t.Errorf("told to be over %d times: %v", over, s.told)
+	}
 }
 
 // TestClosedByHand: an incident that somebody closes while it goes on is listed as resolved, and does not come back

@@ -86,14 +86,18 @@ func (w *Watch) explain(inc anomaly.Incident, kind Change, now time.Time) {
 		if kind == Opened && k.early {
 			kind = Updated
 		}
-		if cur.Status == "resolved" && kind != Resolved { // closed meanwhile, and told so
+		again := k.again
+		k.again = ""
+		if cur.Status == "resolved" && kind != Resolved { // over meanwhile: told by whoever closed it, or now
 			w.store(cur, Updated, "")
+			if again == Resolved {
+				w.explain(cur, again, w.o.Now())
+			}
 			return
 		}
 		w.store(cur, kind, "")
 		w.publish(cur, kind)
-		if again := k.again; again != "" {
-			k.again = ""
+		if again != "" {
 			w.explain(cur, again, w.o.Now())
 		}
 	})
