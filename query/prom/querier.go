@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -67,7 +68,11 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 		defer close(set.done)
 		defer cancel()
 		if set.all, set.err = q.read(asked, w, hints, matchers); set.err != nil { // whatever it was that ended
-			switch ctx.Err() {
+			ended := ctx.Err()
+			if at, ok := ctx.Deadline(); ended == nil && ok && !time.Now().Before(at) {
+				ended = context.DeadlineExceeded // what it waited for noticed before the context did
+			}
+			switch ended {
 			case context.DeadlineExceeded:
 				set.err = promql.ErrQueryTimeout("expression evaluation")
 			case context.Canceled:
