@@ -25,12 +25,14 @@ test("a drag on a chart zooms the page, back undoes it", async ({ page, shop }) 
   await page.goto(`${shop.product.url}/services/checkout`);
   const plot = page.getByTestId("time-chart").first().locator(".u-over");
   await expect(plot).toBeVisible();
-  const box = (await plot.boundingBox())!;
-  await page.mouse.move(box.x + box.width * 0.3, box.y + 40);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 5 });
-  await page.mouse.up();
-  await expect(page).toHaveURL(/from=\d+&to=\d+/);
+  await expect(async () => {
+    const box = (await plot.boundingBox())!; // none while the chart is drawn anew with what was expected
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 5 });
+    await page.mouse.up();
+    await expect(page).toHaveURL(/from=\d+&to=\d+/, { timeout: 2_000 });
+  }).toPass();
   await expect(page.getByTestId("freshness")).toHaveText("Fixed range");
   const url = new URL(page.url());
   const width = Number(url.searchParams.get("to")) - Number(url.searchParams.get("from"));
