@@ -30,7 +30,7 @@ func (c *investigation) conclude(inc *anomaly.Incident, causes []*candidate) {
 	first := causes[0]
 	slices.SortStableFunc(inc.Alarms, func(a, b anomaly.Alarm) int { return first.about(a) - first.about(b) })
 	inc.Services = services(inc.Alarms)
-	inc.Title = titleOf(inc.Alarms[0], first.called())
+	inc.Title = titleOf(lead(*inc), first.called())
 	if first.blame != nil && first.blame.confidence > 0.5 {
 		inc.Title += ", since version " + first.blame.Version
 	} else if len(first.traits) > 0 && first.traits[0].bad > 0.6 && len(first.traits[0].text()) <= longestTrait {
